@@ -1,0 +1,37 @@
+# LibTorch, in order: -DTorch_DIR, $LIBTORCH, an importable torch of the supported version, the environment made by app/setup.sh.
+# Only libtorch_cpu and libc10 are linked (imported targets of our own: no CUDA toolkit is needed to configure, programs start twice as fast).
+set(MICROTOME_TORCH_VERSION 2.11)
+
+function(_microtome_torch_root out)
+  if(Torch_DIR)
+    get_filename_component(root ${Torch_DIR}/../../.. ABSOLUTE)
+  elseif(DEFINED ENV{LIBTORCH})
+    set(root $ENV{LIBTORCH})
+  else()
+    set(cache $ENV{XDG_CACHE_HOME})
+    if(NOT cache)
+      set(cache $ENV{HOME}/.cache)
+    endif()
+    foreach(python ${MICROTOME_PYTHON} ${cache}/microtome/torch-${MICROTOME_TORCH_VERSION}.0/bin/python3 python3 /usr/bin/python3)
+      execute_process(COMMAND ${python} -c "import importlib.util as u, importlib.metadata as m; print(m.version('torch')); print(list(u.find_spec('torch').submodule_search_locations)[0])"
+                      OUTPUT_VARIABLE answer ERROR_QUIET RESULT_VARIABLE failed OUTPUT_STRIP_TRAILING_WHITESPACE)
+      if(NOT failed AND answer MATCHES "^${MICROTOME_TORCH_VERSION}[^\n]*\n(.+)$")
+        set(root ${CMAKE_MATCH_1})
+        break()
+      endif()
+    endforeach()
+  endif()
+  if(NOT EXISTS ${root}/lib/libtorch_cpu.so)
+    message(FATAL_ERROR "LibTorch: expected lib/libtorch_cpu.so under '${root}'. Run app/quickstart.sh, or give -DTorch_DIR or LIBTORCH.")
+  endif()
+  set(${out} ${root} PARENT_SCOPE)
+endfunction()
+
+_microtome_torch_root(MICROTOME_TORCH_ROOT)
+message(STATUS "LibTorch: ${MICROTOME_TORCH_ROOT}")
+
+add_library(microtome_torch INTERFACE)
+target_include_directories(microtome_torch SYSTEM INTERFACE ${MICROTOME_TORCH_ROOT}/include ${MICROTOME_TORCH_ROOT}/include/torch/csrc/api/include)
+target_link_directories(microtome_torch INTERFACE ${MICROTOME_TORCH_ROOT}/lib)
+target_link_options(microtome_torch INTERFACE -Wl,-rpath,${MICROTOME_TORCH_ROOT}/lib)
+target_link_libraries(microtome_torch INTERFACE -Wl,--no-as-needed torch_cpu c10 -Wl,--as-needed)
