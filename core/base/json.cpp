@@ -1,7 +1,7 @@
 #include "core/base/json.h"
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 
 #include "core/base/error.h"
 #include "core/base/files.h"
@@ -16,49 +16,77 @@ std::string shown(const Json& value) {
     return text.size() > 60 ? text.substr(0, 60) + "…" : text;
 }
 
-// SAX front that refuses what the DOM would take silently: deep nesting (stack) and duplicate keys (the last one wins).
-struct Guard : nlohmann::json_sax<Json> {
-    std::vector<std::set<std::string>> keys;
+// Builds the value and refuses what the library's own reader takes silently: deep nesting (stack) and duplicate keys (the last one wins).
+// It also appends to objects without searching them, so that a vocabulary of 10^5 keys takes milliseconds.
+class Builder : public nlohmann::json_sax<Json> {
+  public:
+    Json root;
     std::string trouble;
 
-    bool enter() {
-        keys.emplace_back();
-        if (keys.size() <= deepest) return true;
+    bool null() override { return put(nullptr); }
+    bool boolean(bool v) override { return put(v); }
+    bool number_integer(number_integer_t v) override { return put(v); }
+    bool number_unsigned(number_unsigned_t v) override { return put(v); }
+    bool number_float(number_float_t v, const string_t&) override { return put(v); }
+    bool string(string_t& v) override { return put(std::move(v)); }
+    bool binary(binary_t&) override { return false; }  // no JSON text holds one
+    bool start_object(std::size_t) override { return enter(Json::object()); }
+    bool start_array(std::size_t) override { return enter(Json::array()); }
+    bool end_object() override { return leave(); }
+    bool end_array() override { return leave(); }
+    bool key(std::string& k) override {
+        if (!open_.back().keys.insert(k).second) {
+            trouble = "the key \"" + k + "\" twice in one object";
+            return false;
+        }
+        open_.back().key = std::move(k);
+        return true;
+    }
+    bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+        trouble = "a syntax error at byte " + std::to_string(position);
+        return false;
+    }
+
+  private:
+    struct Level {
+        Json* value;  // stays where it is while it is open: its siblings come later
+        std::string key;
+        std::unordered_set<std::string> keys;
+    };
+    std::vector<Level> open_;
+
+    bool put(Json value) {
+        add(std::move(value));
+        return true;
+    }
+    bool enter(Json empty) {
+        open_.push_back({add(std::move(empty)), {}, {}});
+        if (open_.size() <= deepest) return true;
         trouble = "nesting deeper than " + std::to_string(deepest);
         return false;
     }
     bool leave() {
-        keys.pop_back();
+        open_.pop_back();
         return true;
     }
-    bool key(std::string& k) override {
-        if (keys.back().insert(k).second) return true;
-        trouble = "the key \"" + k + "\" twice in one object";
-        return false;
-    }
-    bool start_object(std::size_t) override { return enter(); }
-    bool start_array(std::size_t) override { return enter(); }
-    bool end_object() override { return leave(); }
-    bool end_array() override { return leave(); }
-    bool null() override { return true; }
-    bool boolean(bool) override { return true; }
-    bool number_integer(number_integer_t) override { return true; }
-    bool number_unsigned(number_unsigned_t) override { return true; }
-    bool number_float(number_float_t, const string_t&) override { return true; }
-    bool string(string_t&) override { return true; }
-    bool binary(binary_t&) override { return true; }
-    bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-        trouble = "a syntax error at byte " + std::to_string(position);
-        return false;
+    Json* add(Json value) {
+        if (open_.empty()) return &(root = std::move(value));
+        Level& level = open_.back();
+        if (level.value->is_array()) {
+            auto& array = level.value->get_ref<Json::array_t&>();
+            return &array.emplace_back(std::move(value));
+        }
+        std::vector<std::pair<const std::string, Json>>& members = level.value->get_ref<Json::object_t&>();
+        return &members.emplace_back(std::move(level.key), std::move(value)).second;
     }
 };
 
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& subject) {
-    Guard guard;
-    if (!Json::sax_parse(text.begin(), text.end(), &guard)) throw Error(subject, "valid JSON", guard.trouble);
-    return Json::parse(text.begin(), text.end());
+    Builder builder;
+    if (!Json::sax_parse(text.begin(), text.end(), &builder)) throw Error(subject, "valid JSON", builder.trouble);
+    return std::move(builder.root);
 }
 
 Json read_json(const std::filesystem::path& file) {
