@@ -38,7 +38,8 @@ struct PromptPair {
 };
 
 Prompt prompt_from_json(const Json& json, const std::string& subject, const std::string& where);
-PromptPair pair_from_json(const Json& json, const std::string& subject, const std::string& where);
+/// A session's prompt may lack the corrupted one (`corrupt_required` false); answers and foils are checked by who needs them.
+PromptPair pair_from_json(const Json& json, const std::string& subject, const std::string& where, bool corrupt_required = true);
 Json to_json(const Prompt& prompt);
 Json to_json(const PromptPair& pair);
 
