@@ -1,0 +1,82 @@
+// The parts that transformers are composed of. Weights multiply from the right: (in, out), whatever the file's layout (views, not copies).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/config.h"
+#include "core/tap.h"
+#include "core/tensor.h"
+
+namespace microtome {
+
+/// x W + b; weight (in, out), any strides; bias (out) or undefined.
+struct Linear {
+    Tensor weight, bias;
+    Tensor operator()(const Tensor& x) const;
+};
+
+/// LayerNorm (Ba et al. 2016; eps inside the root, biased variance) or RMSNorm (Zhang & Sennrich 2019); `none` is the identity.
+struct NormLayer {
+    Norm kind = Norm::none;
+    double eps = 1e-5;
+    Tensor weight, bias;  // (d_model); undefined: 1 and 0
+    Tensor operator()(const Tensor& x, const Tap& tap, Site scale, Site normalized) const;
+    /// Without sites, any leading axes.
+    Tensor operator()(const Tensor& x) const;
+};
+
+/// Keys and values of the tokens read so far, one entry a layer: (batch, position, kv head, d_head).
+struct KvCache {
+    std::vector<Tensor> k, v;
+    std::int64_t length() const { return k.empty() || !k[0].defined() ? 0 : k[0].size(1); }
+};
+
+/// What a call of the model knows beside the tokens.
+struct Context {
+    std::int64_t offset = 0;   // position of the first token given
+    KvCache* cache = nullptr;  // earlier tokens' keys and values; grows
+};
+
+/// The normed stream as queries, keys and values read it: (batch, pos, d_model), or (batch, pos, head, d_model) where heads read different streams.
+struct AttentionInputs {
+    Tensor q, k, v;
+};
+
+struct Attention {
+    int n_heads = 0, n_kv_heads = 0, d_head = 0, rotary_dim = 0;  // rotary_dim 0: no rotary positions
+    double score_scale = 1, rotary_base = 10000;
+    Linear q, k, v, o;
+
+    Tensor operator()(const AttentionInputs& in, const Tap& tap, Context& context, int layer) const;
+
+  private:
+    Tensor project(const Linear& part, const Tensor& x, int heads) const;
+    Tensor rotate(const Tensor& x, std::int64_t offset) const;
+    Tensor mix(const Tensor& q, const Tensor& k, const Tensor& v, const Tap& tap, std::int64_t offset) const;
+    Tensor write(const Tensor& z, const Tap& tap) const;
+};
+
+struct Mlp {
+    MlpKind kind = MlpKind::none;
+    Activation activation = Activation::gelu_tanh;
+    Linear in, linear, out;  // gated: `in` is the gate, `linear` the other branch
+    Tensor operator()(const Tensor& x, const Tap& tap) const;
+};
+
+struct Block {
+    NormLayer ln1, ln2;
+    Attention attn;
+    Mlp mlp;
+    bool parallel = false;
+
+    Tensor operator()(Tensor x, const Tap& tap, Context& context, int layer) const;
+
+  private:
+    AttentionInputs read(const Tensor& x, const Tap& tap) const;
+};
+
+/// Causal mask of `queries` tokens starting at `offset` over `keys` sources: true where hidden, (queries, keys).
+Tensor causal_mask(std::int64_t queries, std::int64_t keys, std::int64_t offset, const Tensor& like);
+
+}  // namespace microtome
