@@ -16,10 +16,14 @@ Tensor widened(const Tensor& x) {
 
 Tensor activate(const Tensor& x, Activation activation) {
     switch (activation) {
-        case Activation::relu: return at::relu(x);
-        case Activation::gelu: return at::gelu(x, "none");
-        case Activation::gelu_tanh: return at::gelu(x, "tanh");
-        case Activation::silu: return at::silu(x);
+        case Activation::relu:
+            return at::relu(x);
+        case Activation::gelu:
+            return at::gelu(x, "none");
+        case Activation::gelu_tanh:
+            return at::gelu(x, "tanh");
+        case Activation::silu:
+            return at::silu(x);
     }
     return x;
 }

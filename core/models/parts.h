@@ -38,7 +38,8 @@ struct Context {
     KvCache* cache = nullptr;  // earlier tokens' keys and values; grows
 };
 
-/// The normed stream as queries, keys and values read it: (batch, pos, d_model), or (batch, pos, head, d_model) where heads read different streams.
+/// The normed stream as queries, keys and values read it: (batch, pos, d_model), or (batch, pos, head, d_model) where heads read different
+/// streams.
 struct AttentionInputs {
     Tensor q, k, v;
 };

@@ -43,16 +43,13 @@ struct Maker {
         return n;
     }
     Block block(const ModelConfig& c) const {
-        Block b;
-        b.parallel = c.parallel;
-        b.ln1 = norm(c);
-        double scale = c.score_scale > 0 ? c.score_scale : 1.0 / std::sqrt(c.d_head);
-        int rotary = c.positions == Positions::rotary ? c.rotary_dim : 0;
+        Block b = empty_block(c);
         std::int64_t wide = std::int64_t{c.n_heads} * c.d_head, narrow = std::int64_t{c.n_kv_heads} * c.d_head;
-        b.attn = {c.n_heads, c.n_kv_heads, c.d_head, rotary, scale, c.rotary_base, linear(c.d_model, wide), linear(c.d_model, narrow),
-                  linear(c.d_model, narrow), linear(wide, c.d_model)};
-        b.mlp.kind = c.mlp;
-        b.mlp.activation = c.activation;
+        b.ln1 = norm(c);
+        b.attn.q = linear(c.d_model, wide);
+        b.attn.k = linear(c.d_model, narrow);
+        b.attn.v = linear(c.d_model, narrow);
+        b.attn.o = linear(wide, c.d_model);
         if (c.mlp == MlpKind::none) return b;
         b.ln2 = norm(c);
         b.mlp.in = linear(c.d_model, c.d_mlp);
@@ -107,6 +104,20 @@ std::int64_t Transformer::count_parameters() const {
     return n;
 }
 
+Block empty_block(const ModelConfig& c) {
+    Block b;
+    b.parallel = c.parallel;
+    b.attn.n_heads = c.n_heads;
+    b.attn.n_kv_heads = c.n_kv_heads;
+    b.attn.d_head = c.d_head;
+    b.attn.score_scale = c.score_scale > 0 ? c.score_scale : 1.0 / std::sqrt(c.d_head);
+    b.attn.rotary_dim = c.positions == Positions::rotary ? c.rotary_dim : 0;
+    b.attn.rotary_base = c.rotary_base;
+    b.mlp.kind = c.mlp;
+    b.mlp.activation = c.activation;
+    return b;
+}
+
 Transformer make_transformer(const ModelConfig& c, at::ScalarType dtype) {
     Maker make{at::TensorOptions().dtype(dtype), c.norm != Norm::rms};
     Transformer t;
@@ -122,23 +133,33 @@ Transformer make_transformer(const ModelConfig& c, at::ScalarType dtype) {
 bool has_site(const ModelConfig& c, Site site) {
     bool mlp = c.mlp != MlpKind::none, norm = c.norm != Norm::none;
     switch (site) {
-        case Site::pos_embed: return c.positions == Positions::learned;
+        case Site::pos_embed:
+            return c.positions == Positions::learned;
         case Site::rot_q:
-        case Site::rot_k: return c.positions == Positions::rotary;
-        case Site::attn_in: return c.n_kv_heads == c.n_heads;
+        case Site::rot_k:
+            return c.positions == Positions::rotary;
+        case Site::attn_in:
+            return c.n_kv_heads == c.n_heads;
         case Site::ln1_scale:
-        case Site::ln1_normalized: return norm;
-        case Site::resid_mid: return mlp && !c.parallel;
+        case Site::ln1_normalized:
+            return norm;
+        case Site::resid_mid:
+            return mlp && !c.parallel;
         case Site::ln2_scale:
-        case Site::ln2_normalized: return mlp && norm;
+        case Site::ln2_normalized:
+            return mlp && norm;
         case Site::mlp_in:
         case Site::mlp_pre:
         case Site::mlp_post:
-        case Site::mlp_out: return mlp;
-        case Site::mlp_pre_linear: return c.mlp == MlpKind::gated;
+        case Site::mlp_out:
+            return mlp;
+        case Site::mlp_pre_linear:
+            return c.mlp == MlpKind::gated;
         case Site::ln_final_scale:
-        case Site::ln_final_normalized: return norm && c.final_norm;
-        default: return true;
+        case Site::ln_final_normalized:
+            return norm && c.final_norm;
+        default:
+            return true;
     }
 }
 
