@@ -9,7 +9,7 @@ import os, sys, warnings
 os.environ.setdefault("HF_HUB_OFFLINE", "1"); warnings.filterwarnings("ignore")
 import importlib.metadata, json, platform, torch
 from safetensors.torch import save_file
-import plain, toys
+import make_patching, plain, toys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 torch.set_num_threads(1)
@@ -125,6 +125,9 @@ def main():
     parts = sys.argv[1:] or ["models", "patching", "heads", "generation"]
     if "models" in parts:
         for name in toys.NAMES: make_model(name)
+    if "patching" in parts:
+        write_json("patching.json", {name: make_patching.make(plain.load(folder(name)), toys.load_hooked(name, folder(name), torch.float64), seed, agree)
+                                     for name, seed in (("gpt2", 200), ("llama", 300))})
 
 
 if __name__ == "__main__": main()
