@@ -24,7 +24,7 @@ Words openings() {
             "the famous {event} took place",
             "our {event} lasted",
             "the first {event} was held",
-            "the {event} in the north lasted",
+            "the {event} in northern lands lasted",
             "the second {event} continued"};
 }
 
@@ -83,7 +83,7 @@ class GreaterThan : public Task {
     /// Corrupted: it began in the year 01 of the century, so that any year may follow.
     std::optional<WorldPair> pair(Rng& rng) const override {
         const Sentence sentence = sample(rng, Split::held_out);
-        if (sentence.foils.size() < 2) return std::nullopt;
+        if (sentence.foils.size() <= 2) return std::nullopt;
         WorldPair pair{sentence.prompt(), sentence.prompt(), sentence.answers, sentence.foils, {}, {}};
         for (const char* role : {"year", "century", "event"}) pair.roles[role] = sentence.roles.at(role);
         pair.corrupt[static_cast<std::size_t>(pair.roles["year"].first)] = "01";

@@ -40,7 +40,7 @@ Words openings() {
             "~{A} waited with {B} at the {place} and",
             "the {place} was full when {A} and {B} came . then",
             "at the {place} , {A} and {B} had a talk . then",
-            "near the {place} {A} saw {B} and",
+            "near the {place} {A} saw {B} . soon",
             "friends of {A} and {B} worked at the {place} , so",
             "it was late when {A} met {B} at the {place} , but",
             "at the {place} {A} and {B} found a {thing} , and",
