@@ -9,7 +9,7 @@ import os, sys, warnings
 os.environ.setdefault("HF_HUB_OFFLINE", "1"); warnings.filterwarnings("ignore")
 import importlib.metadata, json, platform, torch
 from safetensors.torch import save_file
-import make_patching, plain, toys
+import make_heads, make_patching, plain, toys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 torch.set_num_threads(1)
@@ -128,6 +128,20 @@ def main():
     if "patching" in parts:
         write_json("patching.json", {name: make_patching.make(plain.load(folder(name)), toys.load_hooked(name, folder(name), torch.float64), seed, agree)
                                      for name, seed in (("gpt2", 200), ("llama", 300))})
+    if "heads" in parts:
+        g, heads = torch.Generator().manual_seed(400), {}
+        for name in ("gpt2", "llama", "attn-only"):
+            model, hooked = plain.load(folder(name)), toys.load_hooked(name, folder(name), torch.float64)
+            draw = lambda vocab, n: torch.randint(0, vocab, (n,), generator=g).tolist()
+            ids, half = draw(9, 14), draw(model[0]["d_vocab"], 8)          # of nine tokens: many repeats
+            with torch.no_grad():
+                heads[name] = make_heads.make(model, hooked, ids, half, agree)
+                save_file(make_heads.weighted(model, json.load(open(f"{folder(name)}/ids.json"))["batch"]), f"{folder(name)}/weighted_patterns.safetensors")
+        write_json("heads.json", heads)
+    if "generation" in parts:
+        prompts = {name: json.load(open(f"{folder(name)}/ids.json")) for name in toys.HF}
+        with torch.no_grad():
+            write_json("generation.json", {name: make_heads.greedy(toys.load_hf(folder(name)), [p["batch"][0], p["singles"][0], p["singles"][1]]) for name, p in prompts.items()})
 
 
 if __name__ == "__main__": main()
