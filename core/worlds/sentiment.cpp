@@ -36,7 +36,7 @@ Words ends() {
 }
 
 Words leads() {
-    return {"review :", "my review :", "review of the day :"};
+    return {"review :", "my opinion :", "review of the day :"};
 }
 
 struct Mood {
