@@ -1,4 +1,5 @@
-// A session (*.microtome.json): what the app saves and `microtome run` runs. Reading checks everything and names the JSON pointer of a mistake.
+// A session (*.microtome.json): what the app saves and `microtome run` runs. Reading checks everything and names the JSON pointer of a
+// mistake.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +53,19 @@ struct SessionFile {
     std::vector<SessionExport> exports;
     Json views = Json::object();  // the app's own; ignored headless
     std::string notes;
+    std::filesystem::path folder;  // of the file it was read from; not written
+
+    /// A relative path of the file, as seen from `folder`.
+    std::filesystem::path resolved(const std::string& path) const;
+    /// What to open: a path that exists beside the file or begins with ./ or ../ is resolved, a model's name stays one.
+    std::string model_path() const;
 };
+
+/// "zero", "mean", … as `type` of an Intervention.
+const std::vector<std::string>& intervention_types();
+/// "L9.H6.z", "L9.mlp_out", "blocks.9.attn.hook_z", "blocks.*.attn.hook_z", a neuron "L5.mlp.n1234", a feature "L8.sae:NAME.f12";
+/// for edit_weight the name of a weight. An Error for anything else; whether the model has it, is checked when it is used.
+void check_target(const std::string& type, const std::string& target, const std::string& subject);
 
 Intervention intervention_from_json(const Json& json, const std::string& subject, const std::string& where);
 Json to_json(const Intervention& intervention);

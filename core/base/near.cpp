@@ -28,6 +28,7 @@ std::vector<std::string> near_names(std::string_view name, const std::vector<std
     std::vector<std::pair<std::size_t, std::string>> found;
     for (const std::string& k : known) {
         if (k.empty() || k.size() > longest) continue;
+        if (std::any_of(found.begin(), found.end(), [&](const auto& f) { return f.second == k; })) continue;
         std::size_t distance = edit_distance(name, k);
         bool begins = name.size() >= 3 && k.size() >= 3 && (k.starts_with(name) || name.starts_with(k));
         if (begins || distance <= std::max<std::size_t>(1, name.size() / 3)) found.emplace_back(distance, k);
