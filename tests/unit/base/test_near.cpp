@@ -24,7 +24,8 @@ void TestNear::distances() {
 }
 
 void TestNear::near_names_come_nearest_first() {
-    QCOMPARE(near_names("top-k", {"top_p", "top_k", "metric", "top_k"}), (Strings{"top_k", "top_p"}));
+    QCOMPARE(near_names("logit_diff", {"logit_diff_recovery", "logitdiff", "prob", "logitdiff"}),
+             (Strings{"logitdiff", "logit_diff_recovery"}));
     QCOMPARE(near_names("activation", {"activation-patching", "attention"}), (Strings{"activation-patching"}));
     QCOMPARE(near_names("z", {"pattern", "q"}), (Strings{"q"}));
     QCOMPARE(near_names("", {"a"}), Strings{});
