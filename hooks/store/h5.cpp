@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "hooks/store/h5_check.h"
+#include "hooks/store/h5_driver.h"
 
 namespace microtome::h5 {
 namespace {
@@ -16,6 +17,9 @@ Id file_access(const std::string& subject) {
     Id access = own(
         H5Pclose, [] { return H5Pcreate(H5P_FILE_ACCESS); }, subject, "HDF5 to start");
     check([&] { return H5Pset_fclose_degree(access, H5F_CLOSE_STRONG); }, subject, "HDF5 to start");
+    // No chunk cache: rows go to and from the disk as they are asked for (compressed chunks are written whole by the store).
+    check([&] { return H5Pset_cache(access, 0, 0, 0, 0); }, subject, "HDF5 to start");
+    use_driver(access);
     return access;
 }
 
@@ -25,7 +29,6 @@ hid_t open_file(const Path& path, Mode mode, const std::string& subject) {
         const unsigned flags = mode == Mode::create ? H5F_ACC_TRUNC : H5F_ACC_EXCL;
         return check([&] { return H5Fcreate(path.c_str(), flags, H5P_DEFAULT, access); }, subject, "a file that can be made");
     }
-    if (std::error_code none; !std::filesystem::exists(path, none)) throw Error(subject, "an HDF5 file", "no such file");
     const unsigned flags = mode == Mode::read ? H5F_ACC_RDONLY : H5F_ACC_RDWR;
     return check([&] { return H5Fopen(path.c_str(), flags, access); }, subject, "an HDF5 file");
 }
@@ -83,6 +86,10 @@ File::File(std::span<const std::byte> image, const std::string& shown, std::true
 
 void File::flush() {
     check([&] { return H5Fflush(*id_, H5F_SCOPE_LOCAL); }, subject_, "a file that can be written");
+}
+
+void File::abandon() {
+    h5::abandon(*id_);
 }
 
 void File::close() {
@@ -161,6 +168,8 @@ Dataset Group::create_extendible(const std::string& path, Type type, const Shape
     const Id made = own(
         H5Pclose, [] { return H5Pcreate(H5P_DATASET_CREATE); }, subject, "a new dataset");
     check([&] { return H5Pset_chunk(made, rank, chunk.data()); }, subject, "a shape that can be chunked");
+    // Rows are written before they are read: filling a new chunk with zeros first would write it twice.
+    if (type != Type::string) check([&] { return H5Pset_fill_time(made, H5D_FILL_TIME_NEVER); }, subject, "a new dataset");
     if (chunking.deflate > 0) {
         check([&] { return H5Pset_shuffle(made); }, subject, "the shuffle filter");
         check([&] { return H5Pset_deflate(made, static_cast<unsigned>(chunking.deflate)); }, subject, "the deflate filter");

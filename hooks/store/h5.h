@@ -13,11 +13,6 @@
 
 namespace microtome::h5 {
 
-struct Chunking {
-    std::uint64_t rows = 1;  // rows in a chunk
-    int deflate = 0;         // 0: not compressed; 1 to 9: shuffled, then deflated
-};
-
 class Group : public Object {
   public:
     /// Paths may be nested ("views/effect"); missing groups in between are made. Existing objects are never replaced.
@@ -62,6 +57,8 @@ class File : public Group {
     static File from_image(std::span<const std::byte> image, const std::string& shown) { return {image, shown, std::true_type()}; }
 
     void flush();
+    /// After a failed write: nothing more reaches the disk, and closing can't fail.
+    void abandon();
     /// Closes the file and everything open in it; an Error if something could not be written. The destructor is silent.
     void close();
 

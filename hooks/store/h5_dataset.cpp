@@ -53,6 +53,18 @@ std::uint64_t Dataset::rows() const {
     return all.empty() ? 1 : all[0];
 }
 
+Chunking Dataset::chunking() const {
+    const Id made = own(
+        H5Pclose, [&] { return H5Dget_create_plist(*id_); }, subject_, "readable properties");
+    hsize_t chunk[H5S_MAX_RANK] = {};
+    if (H5Pget_layout(made) != H5D_CHUNKED) return {0, 0};
+    check([&] { return H5Pget_chunk(made, H5S_MAX_RANK, chunk); }, subject_, "a readable layout");
+    unsigned level = 0, flags = 0;
+    std::size_t values = 1;
+    const bool deflated = H5Pget_filter_by_id2(made, H5Z_FILTER_DEFLATE, &flags, &values, &level, 0, nullptr, nullptr) >= 0;
+    return {chunk[0], deflated ? std::max(1, static_cast<int>(level)) : 0};
+}
+
 void Dataset::check_stored() const {
     const std::uint64_t bytes = elements(shape(), subject_);
     const Id type = own(

@@ -37,10 +37,16 @@ class Object {
     std::string subject_;
 };
 
+struct Chunking {
+    std::uint64_t rows = 1;  // rows in a chunk
+    int deflate = 0;         // 0: not compressed; 1 to 9: shuffled, then deflated
+};
+
 class Dataset : public Object {
   public:
     Shape shape() const;
     Type type() const;
+    Chunking chunking() const;  // rows 0: not chunked
     /// Number of rows: the length of the first axis (1 for a scalar).
     std::uint64_t rows() const;
     /// An Error unless the file really holds bytes for every element, so that a hostile shape can't make a reader allocate.

@@ -178,7 +178,7 @@ void TestH5::mistakes_name_the_object() {
     QVERIFY(message([&] { file.write<double>("z", out, {3}); }).startsWith(name + ": /z: expected 3 values, got 2"));
     QVERIFY(message([&] { file.set_string("a", std::string("a\0b", 3)); }).contains("attribute a: expected text without NUL characters"));
     QVERIFY(message([&] { h5::File(at("m.h5"), h5::Mode::create_new); }).startsWith(name + ": expected a file that can be made, got "));
-    QVERIFY(message([&] { h5::File(at("none.h5")); }).endsWith("none.h5: expected an HDF5 file, got no such file"));
+    QVERIFY(message([&] { h5::File(at("none.h5")); }).endsWith("none.h5: expected an HDF5 file, got No such file or directory"));
     write_file(at("text.h5"), "this is not HDF5");
     QVERIFY(message([&] { h5::File(at("text.h5")); }).contains("text.h5: expected an HDF5 file, got "));
     QVERIFY(

@@ -1,0 +1,42 @@
+#include "hooks/store/store.h"
+
+#include "core/base/error.h"
+#include "hooks/store/store_layout.h"
+
+namespace microtome {
+
+void StorePlan::add(const StorePrompt& prompt) {
+    const std::uint64_t length = prompt.ids.size();
+    prompts += 1;
+    tokens += length;
+    pairs += length * length;
+    text_bytes += prompt.text.size();
+}
+
+std::uint64_t chunk_rows(std::uint64_t row_bytes, std::uint64_t rows) {
+    const std::uint64_t most = std::max<std::uint64_t>(1, chunk_bytes / std::max<std::uint64_t>(1, row_bytes));
+    if (rows == 0) return std::max<std::uint64_t>(1, most / 8);
+    const std::uint64_t chunks = (rows + most - 1) / most;
+    return (rows + chunks - 1) / chunks;
+}
+
+std::uint64_t store_bytes(std::span<const StoreSite> sites, const StorePlan& plan) {
+    const auto column = [](std::uint64_t row_bytes, std::uint64_t rows) {
+        if (rows == 0) return std::uint64_t{1000};
+        const std::uint64_t chunk = chunk_rows(row_bytes, rows), chunks = (rows + chunk - 1) / chunk;
+        const std::uint64_t header = 3000, index_entry = 60;  // measured: a dataset with its attributes, a chunk in its B-tree
+        return chunks * (chunk * row_bytes + index_entry) + header;
+    };
+    std::uint64_t bytes = column(16, plan.prompts) + column(4, plan.tokens) + 2 * column(8, plan.prompts + 1);
+    bytes += plan.text_bytes + 24 * plan.prompts;  // heap entries are headed by 16 bytes and padded to 8
+    for (const StoreSite& site : sites) bytes += column(site.row_bytes(), site.pairs ? plan.pairs : plan.tokens);
+    return bytes;
+}
+
+h5::Type store_type(const std::string& name) {
+    for (h5::Type type : {h5::Type::float16, h5::Type::float32, h5::Type::float64})
+        if (name == h5::name_of(type)) return type;
+    throw Error("store", "float16, float32 or float64", name);
+}
+
+}  // namespace microtome

@@ -1,0 +1,51 @@
+// The activation store: prompts × sites in one HDF5 file. Token-major and ragged: no padding is stored; layout in resources/docs/store.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hooks/store/h5_types.h"
+
+namespace microtome {
+
+/// Who made the activations. `model` is a name for people; the other four must agree before a store is continued.
+struct StoreIdentity {
+    std::string model, model_sha256, processing, dtype, tokenizer_sha256;
+};
+
+/// One stored site. A row is one token, or one (query, key) pair of tokens: then a prompt has length² rows, query-major.
+struct StoreSite {
+    std::string name;                  // "blocks.3.attn.hook_z"
+    std::vector<std::string> symbols;  // of one row: {"n_heads", "d_head"}
+    h5::Shape shape;                   // of one row: {12, 64}
+    bool pairs = false;
+    std::string unit;  // "" where activations have none
+    h5::Type type = h5::Type::float32;
+
+    std::uint64_t row_values() const { return h5::elements(shape, name); }
+    std::uint64_t row_bytes() const { return row_values() * h5::size_of(type); }
+};
+
+struct StorePrompt {
+    std::string text;
+    std::vector<std::int32_t> ids;
+};
+
+/// What is going to be stored, as far as it is known: sizes chunks, and the estimate.
+struct StorePlan {
+    std::uint64_t prompts = 0, tokens = 0, pairs = 0, text_bytes = 0;  // pairs: Σ length²
+    void add(const StorePrompt& prompt);
+};
+
+/// Bytes of the finished, uncompressed file, to a percent and 100 kB.
+std::uint64_t store_bytes(std::span<const StoreSite> sites, const StorePlan& plan);
+
+/// "float16", "float32" or "float64", as `--store` gives it.
+h5::Type store_type(const std::string& name);
+
+constexpr std::int64_t store_schema = 1;
+constexpr const char* store_format = "microtome-activations";
+
+}  // namespace microtome
