@@ -1,0 +1,54 @@
+// Tiny tokenizers, checked in with the ids that Hugging Face's library gives.
+#include <QTest>
+
+#include "core/base/error.h"
+#include "tokenizer_golden.h"
+
+using namespace microtome;
+namespace fs = std::filesystem;
+
+class TestTokenizerGoldens : public QObject {
+    Q_OBJECT
+
+    const fs::path folder_ = fs::path(MICROTOME_SOURCE_DIR) / "tests/golden/tokenizers";
+
+  private Q_SLOTS:
+    void equal_data();
+    void equal();
+    void byte_level_is_lossless();
+};
+
+void TestTokenizerGoldens::equal_data() {
+    QTest::addColumn<QString>("kind");
+    QTest::newRow("byte_level") << "byte-level BPE";
+    QTest::newRow("cl100k_like") << "byte-level BPE";
+    QTest::newRow("word_level") << "words";
+    QTest::newRow("words_split") << "words";
+    QTest::newRow("unigram") << "Unigram";
+    QTest::newRow("sentencepiece_like") << "SentencePiece BPE";
+    QTest::newRow("metaspace_first") << "BPE";
+    QTest::newRow("behaviors") << "BPE";
+}
+
+void TestTokenizerGoldens::equal() {
+    QFETCH(QString, kind);
+    const fs::path folder = folder_ / QTest::currentDataTag();
+    const auto tokenizer = load_tokenizer(folder);
+    const Json golden = read_json(folder / "golden.json");
+    QVERIFY(golden["cases"].size() > 40);
+    QCOMPARE(QString::fromStdString(tokenizer->kind()), kind);
+    QCOMPARE(tokenizer->vocab_size(), golden["vocab_size"].get<std::int64_t>());
+    const QString trouble = difference(*tokenizer, golden);
+    QVERIFY2(trouble.isEmpty(), qPrintable(trouble));
+}
+
+void TestTokenizerGoldens::byte_level_is_lossless() {
+    const auto tokenizer = load_tokenizer(folder_ / "byte_level");
+    for (const Json& row : read_json(folder_ / "byte_level/golden.json")["cases"]) {
+        const std::string text = row["text"].get<std::string>();
+        if (text.find("<sp>") == std::string::npos) QCOMPARE(tokenizer->decode(tokenizer->encode(text), false), text);
+    }
+}
+
+QTEST_GUILESS_MAIN(TestTokenizerGoldens)
+#include "test_tokenizer_goldens.moc"
