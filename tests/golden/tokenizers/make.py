@@ -3,7 +3,7 @@
     python make.py SHARED      SHARED: the folder of real models and tokenizers beside the repository
 
 Tiny tokenizers, trained here on the text below, are written and checked in with their goldens (NAME/tokenizer.json, NAME/golden.json);
-of the real ones only the goldens are (shared/NAME.json).
+of the real ones only the goldens are (shared/NAME.json). Training breaks ties at random: a tokenizer.json that exists is kept.
 """
 import json
 import pathlib
@@ -199,14 +199,16 @@ def main():
     shared = pathlib.Path(sys.argv[1])
     for make in (byte_level, cl100k_like, word_level, words_split, unigram, sentencepiece_like, metaspace_first, behaviors):
         name = make.__name__
-        tokenizer, trainer = make()
-        if trainer:
-            tokenizer.train_from_iterator(CORPUS.splitlines(keepends=True), trainer)
-        tokenizer.add_tokens(ADDED.get(name, []))
-        (HERE / name).mkdir(exist_ok=True)
-        tokenizer.save(str(HERE / name / "tokenizer.json"), pretty=False)
-        without_byte_specials(HERE / name / "tokenizer.json")
-        write(HERE / name / "golden.json", golden(Tokenizer.from_file(str(HERE / name / "tokenizer.json")), name))
+        path = HERE / name / "tokenizer.json"
+        if not path.exists():
+            tokenizer, trainer = make()
+            if trainer:
+                tokenizer.train_from_iterator(CORPUS.splitlines(keepends=True), trainer)
+            tokenizer.add_tokens(ADDED.get(name, []))
+            path.parent.mkdir(exist_ok=True)
+            tokenizer.save(str(path), pretty=False)
+            without_byte_specials(path)
+        write(HERE / name / "golden.json", golden(Tokenizer.from_file(str(path)), name))
     for name, path in {"gpt2": "tokenizers/gpt2", "gpt-neox-20b": "tokenizers/gpt-neox-20b", "tinystories-656k": "models/tinystories-656k",
                        "stories260K": "models/stories260K"}.items():
         value = golden(Tokenizer.from_file(str(shared / path / "tokenizer.json")), name)
