@@ -111,7 +111,11 @@ setup_packages() { # PACKAGE...: says which are missing and installs them
     setup_apt "${fetch[@]}" >/dev/null 2>&1 || { setup_apt update && setup_apt "${fetch[@]}"; } ||
         fail "apt-get: expected to download the packages, got the error above; by hand: $command"
     phase "install Debian packages"
-    setup_apt install --no-install-recommends "${missing[@]}" || fail "apt-get: expected to install the packages, got the error above; by hand: $command"
+    local told
+    told="$(setup_apt install --no-install-recommends "${missing[@]}" 2>&1)" || {
+        tail -n 20 <<<"$told" >&2
+        fail "apt-get: expected to install the packages, got the error above; by hand: $command"
+    }
 }
 
 # --- LibTorch

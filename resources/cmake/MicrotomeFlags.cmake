@@ -1,7 +1,14 @@
 # Flags travel through one interface target; nothing global.
 add_library(microtome_flags INTERFACE)
 target_include_directories(microtome_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(microtome_flags INTERFACE -Wall -Wextra -Wpedantic -Werror -fpch-preprocess)
+target_compile_options(microtome_flags INTERFACE -Wall -Wextra -Wpedantic -fpch-preprocess)
+if(MICROTOME_WERROR)
+  target_compile_options(microtome_flags INTERFACE -Werror)
+endif()
+# NOTE: GCC 12 warns of its own std::string (GCC bug 105651) from -O2 on.
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  target_compile_options(microtome_flags INTERFACE -Wno-restrict)
+endif()
 target_compile_definitions(microtome_flags INTERFACE QT_NO_KEYWORDS MICROTOME_VERSION="${PROJECT_VERSION}")
 if(MICROTOME_SANITIZE)
   target_compile_options(microtome_flags INTERFACE -fsanitize=${MICROTOME_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
