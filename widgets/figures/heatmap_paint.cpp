@@ -1,0 +1,172 @@
+// The painting half of HeatmapScene.
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/figures/heatmap_scene.h"
+
+namespace microtome {
+
+struct HeatmapScene::Frame {
+    QPainter& painter;
+    const FigureStyle& style;
+};
+
+namespace {
+
+/// Lines at 45° over `rect`, cut exactly at its edges, on a grid shared by all cells.
+void hatch(QPainter& painter, const QRectF& rect, const FigureStyle& style, double spacing) {
+    std::vector<QLineF> lines;
+    for (double sum = std::ceil((rect.left() + rect.top()) / spacing) * spacing; sum < rect.right() + rect.bottom(); sum += spacing) {
+        // Points with x + y = sum.
+        double x0 = std::max(rect.left(), sum - rect.bottom()), x1 = std::min(rect.right(), sum - rect.top());
+        if (x1 > x0) lines.emplace_back(x0, sum - x0, x1, sum - x1);
+    }
+    painter.setRenderHint(QPainter::Antialiasing, true);
+    painter.setPen(style.pen(style.line, 0.07));
+    for (const QLineF& line : lines) painter.drawLine(line);
+    painter.setRenderHint(QPainter::Antialiasing, false);
+}
+
+void dot(QPainter& painter, QPointF center, double radius, const QColor& color) {
+    painter.setRenderHint(QPainter::Antialiasing, true);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(color);
+    painter.drawEllipse(center, radius, radius);
+    painter.setRenderHint(QPainter::Antialiasing, false);
+}
+
+}  // namespace
+
+void HeatmapScene::paint(QPainter& painter, QRectF rect, const FigureStyle& style) {
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing, false);
+    if (!style.transparent) painter.fillRect(rect, style.background);
+    if (!style.print) painter.setClipRect(rect);
+    layout(rect, style);
+    if (slices_->panels() == 0) {
+        layout_.texts = {{QStringLiteral("This grid has no cells."), style.font(), style.muted, rect}};
+    }
+    Frame frame{painter, style};
+    std::size_t cells = slices_->panels() * content_.window.rows * content_.window.cols;
+    images_.resize(layout_.panels.size());
+    for (std::size_t p = 0; p < layout_.panels.size(); ++p) {
+        bool missing = !content_.keys.empty() && content_.keys.front().kind == HeatmapContent::Key::Kind::missing;
+        if (missing)
+            hatch(painter, layout_.panels[p], style,
+                  std::clamp(std::min(layout_.cell_w, layout_.cell_h) * 0.6, style.em(0.25), style.em(0.6)));
+        if (cells <= style.vector_cells)
+            paint_cells(frame, p);
+        else
+            paint_image(frame, p);
+        painter.setPen(style.pen(style.line, 0.06));
+        painter.setBrush(Qt::NoBrush);
+        painter.setRenderHint(QPainter::Antialiasing, true);
+        painter.drawRect(layout_.panels[p]);
+        painter.setRenderHint(QPainter::Antialiasing, false);
+    }
+    if (!layout_.panels.empty()) {
+        paint_bar(frame);
+        paint_keys(frame);
+    }
+    PaintGroup text(painter, "text");
+    for (const PlacedText& t : layout_.texts) draw(painter, t, style);
+    painter.restore();
+}
+
+void HeatmapScene::paint_cells(const Frame& frame, std::size_t panel) {
+    const GridWindow& w = content_.window;
+    std::string id = slices_->panels() == 1 ? "cells" : "cells-" + std::to_string(panel);
+    PaintGroup group(frame.painter, id.c_str());
+    frame.painter.setPen(Qt::NoPen);
+    // Viewers of PDF and SVG smooth edges, which shows as hairlines between cells that only touch: each is continued under its neighbour.
+    double under = frame.style.vector ? frame.style.em(0.03) : 0;
+    for (std::size_t r = 0; r < w.rows; ++r)
+        for (std::size_t c = 0; c < w.cols; ++c) {
+            std::size_t flat = slices_->flat(panel, w.row + r, w.col + c);
+            bool known = grid_->computed(flat);
+            QRectF cell = cell_rect(w.row + r, w.col + c, panel);
+            bool edge_right = c + 1 == w.cols, edge_below = r + 1 == w.rows;
+            if (known) cell.adjust(0, 0, edge_right ? 0 : under, edge_below ? 0 : under);
+            frame.painter.setBrush(known ? QBrush(QColor(content_.scale.color(grid_->values[flat]))) : QBrush(Qt::NoBrush));
+            frame.painter.drawRect(cell);
+        }
+    if (grid_->sem.empty() || std::min(layout_.cell_w, layout_.cell_h) < frame.style.em(0.7)) return;
+    PaintGroup marks(frame.painter, "uncertain");
+    for (std::size_t r = 0; r < w.rows; ++r)
+        for (std::size_t c = 0; c < w.cols; ++c) {
+            std::size_t flat = slices_->flat(panel, w.row + r, w.col + c);
+            if (!uncertain(flat)) continue;
+            QRectF cell = cell_rect(w.row + r, w.col + c, panel);
+            QPointF corner = cell.bottomRight() - QPointF(frame.style.em(0.3), frame.style.em(0.3));
+            dot(frame.painter, corner, frame.style.em(0.11), ink_on(QColor(content_.scale.color(grid_->values[flat]))));
+        }
+}
+
+void HeatmapScene::paint_image(const Frame& frame, std::size_t panel) {
+    const GridWindow& w = content_.window;
+    QImage& image = images_[panel];
+    if (image.isNull()) {
+        image = QImage(static_cast<int>(w.cols), static_cast<int>(w.rows), QImage::Format_ARGB32_Premultiplied);
+        for (std::size_t r = 0; r < w.rows; ++r) {
+            auto* line = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(r)));
+            for (std::size_t c = 0; c < w.cols; ++c) {
+                std::size_t flat = slices_->flat(panel, w.row + r, w.col + c);
+                line[c] = grid_->computed(flat) ? content_.scale.color(grid_->values[flat]) | 0xff000000u : 0;
+            }
+        }
+    }
+    const QRectF& body = layout_.panels[panel];
+    QSize pixels = frame.painter.transform().mapRect(body).size().toSize() * frame.painter.device()->devicePixelRatioF();
+    frame.painter.setRenderHint(QPainter::LosslessImageRendering, true);
+    if (frame.style.vector) {
+        // Enlarged here, so that no viewer smooths the cells.
+        int times = std::clamp(2048 / std::max(image.width(), image.height()), 1, 8);
+        frame.painter.drawImage(body, image.scaled(image.size() * times, Qt::IgnoreAspectRatio, Qt::FastTransformation));
+    } else if (pixels.width() < image.width() || pixels.height() < image.height()) {
+        // Cells smaller than a pixel: the mean colour of those under a pixel, not whichever happens to be hit.
+        if (pixels.isEmpty()) return;
+        frame.painter.drawImage(body, image.scaled(pixels, Qt::IgnoreAspectRatio, Qt::SmoothTransformation));
+    } else {
+        frame.painter.drawImage(body, image);
+    }
+}
+
+void HeatmapScene::paint_bar(const Frame& frame) {
+    QPainter& painter = frame.painter;
+    const QRectF& bar = layout_.bar;
+    PaintGroup group(painter, "colorbar");
+    painter.setRenderHint(QPainter::Antialiasing, true);
+    const Stops& stops = stops_of(content_.scale.map());
+    QLinearGradient gradient(bar.bottomLeft(), bar.topLeft());
+    for (std::size_t i = 0; i <= 255; i += 5) gradient.setColorAt(static_cast<double>(i) / 255, QColor(stops[i]));
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(gradient);
+    painter.drawRect(bar);
+    double end = frame.style.em(0.6), x = bar.center().x();
+    QPolygonF above{bar.topLeft(), bar.topRight(), QPointF(x, bar.top() - end)},
+        below{bar.bottomLeft(), bar.bottomRight(), QPointF(x, bar.bottom() + end)};
+    painter.setBrush(QColor(stops[255]));
+    if (content_.above) painter.drawPolygon(above);
+    painter.setBrush(QColor(stops[0]));
+    if (content_.below) painter.drawPolygon(below);
+    painter.setPen(frame.style.pen(frame.style.line, 0.06));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRect(bar);
+    for (const QLineF& tick : layout_.ticks) painter.drawLine(tick);
+    painter.setRenderHint(QPainter::Antialiasing, false);
+}
+
+void HeatmapScene::paint_keys(const Frame& frame) {
+    using Kind = HeatmapContent::Key::Kind;
+    for (const HeatmapLayout::PlacedKey& key : layout_.keys) {
+        if (key.kind == Kind::missing) hatch(frame.painter, key.box, frame.style, frame.style.em(0.3));
+        if (key.kind == Kind::nan) frame.painter.fillRect(key.box, QColor(nan_color()));
+        if (key.kind == Kind::uncertain) dot(frame.painter, key.box.center(), frame.style.em(0.11), frame.style.ink);
+        if (key.kind == Kind::uncertain) continue;
+        frame.painter.setPen(frame.style.pen(frame.style.line, 0.06));
+        frame.painter.setBrush(Qt::NoBrush);
+        frame.painter.drawRect(key.box);
+    }
+}
+
+}  // namespace microtome
