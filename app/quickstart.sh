@@ -45,13 +45,14 @@ setup_build release -DMICROTOME_CUDA=$kernels -DMICROTOME_WERROR=OFF -- microtom
 
 phase "activation patching"
 results="$SETUP_ROOT/results/quickstart"
-"$SETUP_ROOT/build/release/bin/microtome" activation-patching --preset attn_head_out_all_pos \
+"$SETUP_ROOT/build/release/bin/microtome" activation-patching --preset attn_head_out_all_pos --metric logit_diff_recovery \
     --clean "when ann and tom went to the park , tom gave a ball to" \
     --corrupt "when ann and tom went to the park , ann gave a ball to" --answer ann --foil tom --out "$results"
 phase_summary
 
 say
-say "Each number above is the answer's lead over the other name after one head's output is copied from the clean run into the corrupted one."
+say "Each number above: how much of the answer comes back when that head's output is copied from the clean run into the corrupted one"
+say "(0: nothing, 1: all; below 0: the head works against the answer)."
 say "Results: $results (manifest.json, result.json, result.h5, a CSV and an SVG of each view)"
 say "The command: $SETUP_ROOT/build/release/bin/microtome --help"
 if ((gui)) && setup_has_display; then
