@@ -40,7 +40,7 @@ def _llama(raw, t):
     theta = raw["rope_theta"] if "rope_theta" in raw else raw["rope_parameters"]["rope_theta"]
     c = dict(n_layers=L, n_heads=H, n_kv=K, d_model=m, d_head=e, normalization_type="RMS", eps=raw["rms_norm_eps"], rotary=theta,
              act_fn="silu", attn_only=False, d_vocab=raw["vocab_size"])
-    E = t["model.embed_tokens.weight"]
+    E = t.get("model.embed_tokens.weight", t.get("lm_head.weight"))      # some tied files keep the one name, some the other
     w = {"embed.W_E": E, "ln_final.w": t["model.norm.weight"], "unembed.W_U": t.get("lm_head.weight", E).T}
     for l in range(L):
         s, b = f"model.layers.{l}.", f"blocks.{l}."
