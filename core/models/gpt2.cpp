@@ -33,7 +33,7 @@ ModelConfig configure(const Json& config, const std::string& subject) {
 }
 
 Transformer load(const ModelConfig& c, Weights& weights) {
-    std::string root = weights.has("transformer.wte.weight") ? "transformer." : "";
+    std::string root = weights.has("transformer.wpe.weight") ? "transformer." : "";
     std::int64_t m = c.d_model, f = c.d_mlp;
     auto norm = [&](const std::string& name) {
         return NormLayer{Norm::layer, c.eps, weights.take(name + ".weight", {m}), weights.take(name + ".bias", {m})};
@@ -43,7 +43,8 @@ Transformer load(const ModelConfig& c, Weights& weights) {
     };
     Transformer t;
     t.config = c;
-    t.W_E = weights.take(root + "wte.weight", {c.d_vocab, m});
+    bool head_only = c.tied && !weights.has(root + "wte.weight");  // a tied file keeps one name of the two
+    t.W_E = weights.take(head_only ? "lm_head.weight" : root + "wte.weight", {c.d_vocab, m});
     t.W_pos = weights.take(root + "wpe.weight", {c.n_ctx, m});
     for (int l = 0; l < c.n_layers; ++l) {
         std::string at = root + "h." + std::to_string(l) + ".";

@@ -52,7 +52,7 @@ ModelConfig configure(const Json& config, const std::string& subject) {
 }
 
 Transformer load(const ModelConfig& c, Weights& weights) {
-    std::string root = weights.has("model.embed_tokens.weight") ? "model." : "";
+    std::string root = weights.has("model.norm.weight") ? "model." : "";
     std::int64_t m = c.d_model, f = c.d_mlp, wide = std::int64_t{c.n_heads} * c.d_head, narrow = std::int64_t{c.n_kv_heads} * c.d_head;
     auto norm = [&](const std::string& name) { return NormLayer{Norm::rms, c.eps, weights.take(name + ".weight", {m}), {}}; };
     auto linear = [&](const std::string& name, std::int64_t in, std::int64_t out) {
@@ -60,7 +60,9 @@ Transformer load(const ModelConfig& c, Weights& weights) {
     };
     Transformer t;
     t.config = c;
-    t.W_E = weights.take(root + "embed_tokens.weight", {c.d_vocab, m});
+    // A tied file keeps one name of the two.
+    bool head_only = c.tied && !weights.has(root + "embed_tokens.weight");
+    t.W_E = weights.take(head_only ? "lm_head.weight" : root + "embed_tokens.weight", {c.d_vocab, m});
     for (int l = 0; l < c.n_layers; ++l) {
         std::string at = root + "layers." + std::to_string(l) + ".";
         Block b = empty_block(c);

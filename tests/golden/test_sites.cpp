@@ -1,5 +1,6 @@
 // Every site of every toy model against TransformerLens, in the order of the forward pass: a failure names the first that diverges.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <QtTest>
 
@@ -13,6 +14,7 @@ class TestSites : public QObject {
     Q_OBJECT
 
   private Q_SLOTS:
+    void initTestCase() { at::set_num_threads(1); }  // tiny tensors: threads only cost
     void sites_data();
     void sites();
     void sites_are_all_the_reference_has();

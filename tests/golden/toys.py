@@ -58,6 +58,9 @@ def _make_hf(name, folder):
         c = json.load(open(f"{folder}/config.json"))
         c["rope_theta"] = c.pop("rope_parameters")["rope_theta"]; c["torch_dtype"] = c.pop("dtype"); c["transformers_version"] = "4.41.2"
         c["rope_scaling"] = None
+        weights = load_file(f"{folder}/model.safetensors")                # a tied file may keep the head's name only
+        weights["lm_head.weight"] = weights.pop("model.embed_tokens.weight")
+        save_file(weights, f"{folder}/model.safetensors", metadata={"format": "pt"})
         json.dump(c, open(f"{folder}/config.json", "w"), indent=2, sort_keys=True)
 
 
