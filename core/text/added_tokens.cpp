@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/text/json_pointer.h"
 #include "core/text/utf8.h"
 
 namespace microtome {
@@ -41,7 +42,7 @@ AddedTokens::AddedTokens(const Json& list, const SubwordModel& model, const Norm
     if (!list.is_array()) throw Error(subject, "a list", list.type_name());
     auto next = static_cast<std::int64_t>(model.vocabulary().count());
     for (std::size_t i = 0; i < list.size(); ++i) {
-        JsonReader reader(list[i], subject, "/" + std::to_string(i));
+        JsonReader reader = reader_at(list[i], subject + "/" + std::to_string(i));
         AddedToken token;
         token.content = reader.string("content");
         if (token.content.empty()) continue;

@@ -22,6 +22,7 @@ class AddedTokens {
     void add(AddedToken token);
     const AddedToken* find(std::int64_t id) const;
     const AddedToken* named(std::string_view content) const;
+    const std::unordered_map<std::int64_t, AddedToken>& tokens() const { return tokens_; }
     std::int64_t highest() const { return highest_; }  // -1: none
 
     /// Splits `text` at tokens that are looked for in raw text, normalizes what lies between, and splits that at the others.

@@ -85,11 +85,9 @@ Decoder metaspace(JsonReader& reader) {
     };
 }
 
-Decoder sequence(JsonReader& reader) {
+Decoder sequence(JsonReader& reader, const std::string& subject) {
     auto all = steps::read_list<Decoder>(reader, "decoders", read_decoder);
-    return [all = std::move(all)](Tokens& tokens, DecodeScope scope) {
-        for (const Decoder& one : all) one(tokens, scope);
-    };
+    return [all = std::move(all), subject](Tokens& tokens, DecodeScope scope) { steps::run_all(all, subject, tokens, scope); };
 }
 
 }  // namespace
@@ -104,9 +102,9 @@ Decoder byte_level_decoder() {
 
 Decoder read_decoder(const Json& value, const std::string& subject) {
     if (value.is_null()) return {};
-    JsonReader reader(value, subject);
+    JsonReader reader = reader_at(value, subject);
     const std::string type = reader.string("type");
-    if (type == "Sequence") return sequence(reader);
+    if (type == "Sequence") return sequence(reader, subject);
     if (type == "ByteLevel") return byte_level_decoder();
     if (type == "ByteFallback") return byte_fallback;
     if (type == "Fuse") return fuse;

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <numeric>
 
 #include "core/base/error.h"
 #include "core/text/merge.h"
@@ -96,11 +97,18 @@ class Llama2c : public Tokenizer {
     std::optional<std::string> bytes(std::int64_t id) const override {
         if (id < 0 || id >= next_id()) return {};
         if (id >= first_byte && id < first_byte + 256) return std::string(1, static_cast<char>(id - first_byte));
-        const std::string& text = texts_[static_cast<std::size_t>(id)];
-        // The file holds "\n<s>\n", whose newlines are no part of any text.
-        return id == bos || id == eos
-                   ? text.substr(text.find_first_not_of('\n'), text.find_last_not_of('\n') - text.find_first_not_of('\n') + 1)
-                   : text;
+        std::string_view text = texts_[static_cast<std::size_t>(id)];
+        if (id == bos || id == eos) {  // the file holds "\n<s>\n", whose newlines are no part of any text
+            while (text.starts_with('\n')) text.remove_prefix(1);
+            while (text.ends_with('\n')) text.remove_suffix(1);
+        }
+        return std::string(text);
+    }
+
+    std::vector<std::int64_t> known_ids() const override {
+        std::vector<std::int64_t> ids(texts_.size());
+        std::iota(ids.begin(), ids.end(), 0);
+        return ids;
     }
 
   private:

@@ -16,6 +16,7 @@ Normalizer unicode_form(Instance instance) {
     const icu::Normalizer2* form = instance(status);
     if (U_FAILURE(status)) throw Error("Unicode normalization", "ICU's data", u_errorName(status));
     return [form](std::string& text) {
+        if (text.size() > INT32_MAX) throw Error("Unicode normalization", "text of at most 2 GiB", std::to_string(text.size()) + " bytes");
         UErrorCode trouble = U_ZERO_ERROR;
         std::string out;
         icu::StringByteSink<std::string> sink(&out);
@@ -75,20 +76,18 @@ Normalizer strip(bool left, bool right) {
     };
 }
 
-Normalizer sequence(JsonReader& reader) {
+Normalizer sequence(JsonReader& reader, const std::string& subject) {
     auto all = steps::read_list<Normalizer>(reader, "normalizers", read_normalizer);
-    return [all = std::move(all)](std::string& text) {
-        for (const Normalizer& one : all) one(text);
-    };
+    return [all = std::move(all), subject](std::string& text) { steps::run_all(all, subject, text); };
 }
 
 }  // namespace
 
 Normalizer read_normalizer(const Json& value, const std::string& subject) {
     if (value.is_null()) return {};
-    JsonReader reader(value, subject);
+    JsonReader reader = reader_at(value, subject);
     const std::string type = reader.string("type");
-    if (type == "Sequence") return sequence(reader);
+    if (type == "Sequence") return sequence(reader, subject);
     if (type == "Prepend")
         return [prefix = reader.string("prepend")](std::string& text) {
             if (!text.empty()) text.insert(0, prefix);

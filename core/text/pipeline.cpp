@@ -52,4 +52,11 @@ std::optional<std::string> PipelineTokenizer::bytes(std::int64_t id) const {
     return text;
 }
 
+std::vector<std::int64_t> PipelineTokenizer::known_ids() const {
+    std::vector<std::int64_t> ids = parts_.model->vocabulary().known_ids();
+    for (const auto& [id, token] : parts_.added.tokens())
+        if (!parts_.model->vocabulary().token(id)) ids.push_back(id);
+    return ids;
+}
+
 }  // namespace microtome

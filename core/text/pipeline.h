@@ -22,6 +22,7 @@ class PipelineTokenizer : public Tokenizer {
     void encode_text(std::string_view text, std::vector<std::int64_t>& ids) const override;
     std::string decode_ids(std::span<const std::int64_t> ids, bool skip_special) const override;
     std::optional<std::string> bytes(std::int64_t id) const override;
+    std::vector<std::int64_t> known_ids() const override;
 
   private:
     PipelineParts parts_;

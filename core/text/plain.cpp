@@ -72,6 +72,8 @@ class PlainVocabulary : public Tokenizer {
         return token ? std::optional(*token) : std::nullopt;
     }
 
+    std::vector<std::int64_t> known_ids() const override { return vocabulary_.known_ids(); }
+
   private:
     // Bytes up to the next white space; 0 if it stands at `at`.
     static std::size_t word_size(std::string_view text, std::size_t at) {

@@ -100,11 +100,9 @@ PreTokenizer metaspace(JsonReader& reader) {
     };
 }
 
-PreTokenizer sequence(JsonReader& reader) {
+PreTokenizer sequence(JsonReader& reader, const std::string& subject) {
     auto all = steps::read_list<PreTokenizer>(reader, "pretokenizers", read_pre_tokenizer);
-    return [all = std::move(all)](std::vector<Piece>& pieces) {
-        for (const PreTokenizer& one : all) one(pieces);
-    };
+    return [all = std::move(all), subject](std::vector<Piece>& pieces) { steps::run_all(all, subject, pieces); };
 }
 
 PreTokenizer splitting(Splitter pattern, Behavior behavior, bool invert = false) {
@@ -128,9 +126,9 @@ PreTokenizer byte_level_pre_tokenizer(bool add_prefix_space, bool use_regex) {
 
 PreTokenizer read_pre_tokenizer(const Json& value, const std::string& subject) {
     if (value.is_null()) return {};
-    JsonReader reader(value, subject);
+    JsonReader reader = reader_at(value, subject);
     const std::string type = reader.string("type");
-    if (type == "Sequence") return sequence(reader);
+    if (type == "Sequence") return sequence(reader, subject);
     if (type == "ByteLevel") return byte_level_pre_tokenizer(reader.boolean("add_prefix_space", true), reader.boolean("use_regex", true));
     if (type == "Split") return splitting(steps::read_pattern(reader, "pattern"), read_behavior(reader), reader.boolean("invert", false));
     if (type == "Metaspace") return metaspace(reader);

@@ -3,6 +3,8 @@
 
 #include <pcre2.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/text/utf8.h"
 
@@ -15,8 +17,10 @@ constexpr std::string_view white_space =
 constexpr std::string_view word = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc})";
 constexpr std::string_view hexadecimal = "0-9a-fA-F";
 
-// Far above what tokenizer patterns need for megabytes, and under a second of work.
-constexpr std::uint32_t most_steps = 20'000'000;
+// Steps of one match: far above what tokenizer patterns need, which is a few for each byte; others must not take hours.
+std::uint32_t most_steps(std::size_t bytes) {
+    return static_cast<std::uint32_t>(std::min<std::size_t>(100'000 + 64 * bytes, 1'000'000'000));
+}
 
 void append(std::vector<Stretch>& out, std::size_t begin, std::size_t end, bool match) {
     if (match || begin != end) out.push_back({begin, end, match});
@@ -119,7 +123,7 @@ std::vector<Stretch> Regex::stretches(std::string_view text) const {
                                                                               pcre2_match_data_free);
     const std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context(pcre2_match_context_create(nullptr),
                                                                                        pcre2_match_context_free);
-    pcre2_set_match_limit(context.get(), most_steps);
+    pcre2_set_match_limit(context.get(), most_steps(text.size()));
     pcre2_set_heap_limit(context.get(), 1 << 18);  // KiB
     std::vector<Stretch> out;
     std::size_t done = 0, from = 0;

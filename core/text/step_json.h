@@ -3,7 +3,9 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/text/json_pointer.h"
 #include "core/text/regex.h"
+#include "core/text/steps.h"
 #include "core/text/utf8.h"
 
 namespace microtome::steps {
@@ -29,18 +31,46 @@ inline std::string read_character(JsonReader& reader, const std::string& key) {
     return text;
 }
 
-/// `text` with `content` where it matches. NOTE: growth is bounded, so that no file can fill the memory.
+/// NOTE: growth is bounded, so that no file can fill the memory: real tokenizers make a text at most three times as long.
+inline void check_growth(std::size_t before, std::size_t now, const std::string& subject) {
+    if (now > (before + 4096) * 64) throw Error(subject, "text of reasonable length", "more than 64 times what was given");
+}
+
+/// `text` with `content` where it matches.
 inline std::string replaced(const std::string& text, const Splitter& pattern, const std::string& content, const std::string& subject) {
-    const std::size_t most = (text.size() + (1 << 20)) * 64;
     std::string out;
     for (const Stretch& s : pattern(text)) {
         if (s.match)
             out += content;
         else
             out.append(text, s.begin, s.end - s.begin);
-        if (out.size() > most) throw Error(subject, "a replacement of reasonable length", "more than 64 times the text");
+        check_growth(text.size(), out.size(), subject);
     }
     return out;
+}
+
+inline std::size_t size_of(const std::string& text) {
+    return text.size();
+}
+inline std::size_t size_of(const std::vector<std::string>& tokens) {
+    std::size_t bytes = 0;
+    for (const std::string& token : tokens) bytes += token.size();
+    return bytes;
+}
+inline std::size_t size_of(const std::vector<Piece>& pieces) {
+    std::size_t bytes = 0;
+    for (const Piece& piece : pieces) bytes += piece.text.size();
+    return bytes;
+}
+
+/// One step after the other. `more`: what the steps take besides.
+template <typename Step, typename Value, typename... More>
+void run_all(const std::vector<Step>& all, const std::string& subject, Value& value, More... more) {
+    const std::size_t before = size_of(value);
+    for (const Step& one : all) {
+        one(value, more...);
+        check_growth(before, size_of(value), subject);
+    }
 }
 
 /// The objects of the list at `key`, each given with its subject to `read`.

@@ -1,13 +1,15 @@
 #include "core/text/subword.h"
 
-#include <limits>
-
 #include "core/base/error.h"
+#include "core/text/json_pointer.h"
 #include "core/text/merge.h"
 #include "core/text/utf8.h"
 
 namespace microtome {
 namespace {
+
+// Far above any vocabulary: who makes a table of vocab_size() entries needs no check of his own.
+constexpr std::int64_t highest_id = (std::int64_t{1} << 24) - 1;
 
 class Bpe : public SubwordModel {
   public:
@@ -141,7 +143,7 @@ std::unique_ptr<SubwordModel> read_bpe(JsonReader& reader, const std::string& su
 }  // namespace
 
 void Vocabulary::add(std::string token, std::int64_t id, const std::string& subject) {
-    if (id < 0 || id > std::numeric_limits<std::int32_t>::max()) throw Error(subject, "ids from 0 to 2147483647", std::to_string(id));
+    if (id < 0 || id > highest_id) throw Error(subject, "ids from 0 to " + std::to_string(highest_id), std::to_string(id));
     const auto [place, is_new] = tokens_.try_emplace(id, token);
     if (!is_new)
         throw Error(subject, "a different id for each token", std::to_string(id) + " for \"" + place->second + "\" and \"" + token + "\"");
@@ -160,12 +162,19 @@ const std::string* Vocabulary::token(std::int64_t id) const {
     return found == tokens_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::int64_t> Vocabulary::known_ids() const {
+    std::vector<std::int64_t> ids;
+    for (const auto& [id, token] : tokens_) ids.push_back(id);
+    return ids;
+}
+
 Vocabulary read_vocabulary(const Json& object, const std::string& subject) {
     if (!object.is_object()) throw Error(subject, "an object of tokens and ids", object.type_name());
     Vocabulary vocabulary;
     for (const auto& [token, id] : object.items()) {
-        if (!id.is_number_integer() || (id.is_number_unsigned() && id.get<std::uint64_t>() > std::numeric_limits<std::int32_t>::max()))
-            throw Error(subject, "ids from 0 to 2147483647", id.dump() + " for \"" + token + "\"");
+        if (!id.is_number_unsigned() || id.get<std::uint64_t>() > highest_id)
+            throw Error(subject, "ids from 0 to " + std::to_string(highest_id),
+                        (id.is_number() ? id.dump() : std::string(id.type_name())) + " for \"" + token + "\"");
         vocabulary.add(token, id.get<std::int64_t>(), subject);
     }
     return vocabulary;
@@ -191,7 +200,7 @@ std::unique_ptr<SubwordModel> make_bpe(Vocabulary vocabulary, const std::vector<
 }
 
 std::unique_ptr<SubwordModel> read_subword_model(const Json& value, const std::string& subject) {
-    JsonReader reader(value, subject);
+    JsonReader reader = reader_at(value, subject);
     // Files of the first years name no type; only BPE has merges.
     const std::string type = reader.string("type", reader.has("merges") ? "BPE" : reader.has("unk_id") ? "Unigram" : "WordLevel");
     if (type == "BPE") return read_bpe(reader, subject);

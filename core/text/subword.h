@@ -23,13 +23,14 @@ using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>
 /// Tokens and their ids, both ways. Ids may have gaps.
 class Vocabulary {
   public:
-    /// An Error beginning with `subject` if the id is negative, over 2^31 - 1, or has a token already.
+    /// An Error beginning with `subject` if the id is negative, 2^24 or more, or has a token already.
     void add(std::string token, std::int64_t id, const std::string& subject);
 
     std::optional<std::int64_t> find(std::string_view token) const;
     const std::string* token(std::int64_t id) const;
     std::size_t count() const { return tokens_.size(); }
     std::int64_t highest() const { return highest_; }  // -1: empty
+    std::vector<std::int64_t> known_ids() const;
     const std::unordered_map<std::int64_t, std::string>& tokens() const { return tokens_; }
 
   private:

@@ -1,5 +1,7 @@
 #include "core/text/tokenizer.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/text/utf8.h"
 
@@ -28,7 +30,9 @@ std::string Tokenizer::piece(std::int64_t id) const {
 
 std::optional<std::int64_t> Tokenizer::token_id(std::string_view text) const {
     std::call_once(looked_up_, [this] {
-        for (std::int64_t id = 0; id < facts_.vocab_size; ++id)
+        std::vector<std::int64_t> ids = known_ids();
+        std::sort(ids.begin(), ids.end());
+        for (const std::int64_t id : ids)
             if (auto found = bytes(id)) by_text_.try_emplace(std::move(*found), id);
     });
     const auto found = by_text_.find(text);

@@ -53,6 +53,8 @@ class Tokenizer {
     virtual std::string decode_ids(std::span<const std::int64_t> ids, bool skip_special) const = 0;
     /// Raw bytes of a token in the middle of a text; nothing if the id has none.
     virtual std::optional<std::string> bytes(std::int64_t id) const = 0;
+    /// Every id that has a token, in any order.
+    virtual std::vector<std::int64_t> known_ids() const = 0;
 
     TokenizerFacts facts_;
 

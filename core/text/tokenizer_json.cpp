@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/text/json_pointer.h"
 #include "core/text/pipeline.h"
 
 namespace microtome {
@@ -15,7 +16,7 @@ std::int64_t natural(const Json& value, const std::string& subject) {
 
 // {"SpecialToken": {"id": name}} → its ids out of the template's table.
 void append_special(JsonReader& reader, const Json& piece, const std::string& where, std::vector<std::int64_t>& ids) {
-    JsonReader special(piece, where);
+    JsonReader special = reader_at(piece, where);
     const std::string name = special.object("SpecialToken").string("id");
     JsonReader table = reader.object("special_tokens");
     const Json& listed = table.object(name).at("ids");
@@ -71,7 +72,7 @@ std::string kind_of(JsonReader& reader) {
 
 bool read_post_processor(const Json& value, const std::string& subject, TokenizerFacts& facts) {
     if (value.is_null()) return false;
-    JsonReader reader(value, subject);
+    JsonReader reader = reader_at(value, subject);
     const std::string type = reader.string("type");
     if (type == "ByteLevel") return false;  // it trims offsets only
     if (type == "TemplateProcessing") {
