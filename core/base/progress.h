@@ -1,4 +1,5 @@
-// How long work reports itself and learns that it should stop. Libraries only see this; the terminal bar and the app's job list derive from it.
+// How long work reports itself and learns that it should stop. Libraries only see this; the terminal bar and the app's job list derive from
+// it.
 #pragma once
 
 #include <cstdint>

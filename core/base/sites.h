@@ -11,21 +11,48 @@
 namespace microtome {
 
 enum class Site : std::uint8_t {
-    embed, pos_embed,
-    resid_pre, attn_in, q_input, k_input, v_input, ln1_scale, ln1_normalized,
-    q, k, v, rot_q, rot_k, attn_scores, pattern, z, result, attn_out,
-    resid_mid, mlp_in, ln2_scale, ln2_normalized, mlp_pre, mlp_pre_linear, mlp_post, mlp_out,
+    embed,
+    pos_embed,
+    resid_pre,
+    attn_in,
+    q_input,
+    k_input,
+    v_input,
+    ln1_scale,
+    ln1_normalized,
+    q,
+    k,
+    v,
+    rot_q,
+    rot_k,
+    attn_scores,
+    pattern,
+    z,
+    result,
+    attn_out,
+    resid_mid,
+    mlp_in,
+    ln2_scale,
+    ln2_normalized,
+    mlp_pre,
+    mlp_pre_linear,
+    mlp_post,
+    mlp_out,
     resid_post,
-    ln_final_scale, ln_final_normalized, unembed_in, unembed_out,
+    ln_final_scale,
+    ln_final_normalized,
+    unembed_in,
+    unembed_out,
 };
 
-/// Axes: p position (query), s source position, h heads, k key/value heads, e d_head, m d_model, f d_mlp, v d_vocab, 1 one. The batch axis is first and left out.
+/// Axes: p position (query), s source position, h heads, k key/value heads, e d_head, m d_model, f d_mlp, v d_vocab, 1 one. The batch axis
+/// is first and left out.
 struct SiteInfo {
     Site site;
-    const char* hook;   // "blocks.{l}.attn.hook_q" with {l} for the layer; without: once a model
-    const char* name;   // "q": in "L3.H1.q", presets and the app
-    const char* axes;   // "phe"
-    bool costly;        // made only when asked for: leaves the fused path or copies the stream per head
+    const char* hook;  // "blocks.{l}.attn.hook_q" with {l} for the layer; without: once a model
+    const char* name;  // "q": in "L3.H1.q", presets and the app
+    const char* axes;  // "phe"
+    bool costly;       // made only when asked for: leaves the fused path or copies the stream per head
     const char* help;
 };
 
@@ -38,7 +65,8 @@ inline constexpr std::array<SiteInfo, 32> site_table{{
     {Site::k_input, "blocks.{l}.hook_k_input", "k_input", "pkm", true, "Residual stream as each head's key reads it, before the norm"},
     {Site::v_input, "blocks.{l}.hook_v_input", "v_input", "pkm", true, "Residual stream as each head's value reads it, before the norm"},
     {Site::ln1_scale, "blocks.{l}.ln1.hook_scale", "ln1_scale", "p1", true, "Divisor of the norm before attention"},
-    {Site::ln1_normalized, "blocks.{l}.ln1.hook_normalized", "ln1_normalized", "pm", true, "Stream after that division, before weight and bias"},
+    {Site::ln1_normalized, "blocks.{l}.ln1.hook_normalized", "ln1_normalized", "pm", true,
+     "Stream after that division, before weight and bias"},
     {Site::q, "blocks.{l}.attn.hook_q", "q", "phe", false, "Queries, after the bias, before rotary positions"},
     {Site::k, "blocks.{l}.attn.hook_k", "k", "pke", false, "Keys, after the bias, before rotary positions"},
     {Site::v, "blocks.{l}.attn.hook_v", "v", "pke", false, "Values, after the bias"},
@@ -52,19 +80,24 @@ inline constexpr std::array<SiteInfo, 32> site_table{{
     {Site::resid_mid, "blocks.{l}.hook_resid_mid", "resid_mid", "pm", false, "Residual stream between attention and MLP"},
     {Site::mlp_in, "blocks.{l}.hook_mlp_in", "mlp_in", "pm", false, "Residual stream as the MLP reads it, before the norm"},
     {Site::ln2_scale, "blocks.{l}.ln2.hook_scale", "ln2_scale", "p1", true, "Divisor of the norm before the MLP"},
-    {Site::ln2_normalized, "blocks.{l}.ln2.hook_normalized", "ln2_normalized", "pm", true, "Stream after that division, before weight and bias"},
+    {Site::ln2_normalized, "blocks.{l}.ln2.hook_normalized", "ln2_normalized", "pm", true,
+     "Stream after that division, before weight and bias"},
     {Site::mlp_pre, "blocks.{l}.mlp.hook_pre", "pre", "pf", false, "Neurons before the activation function (gated: the gate)"},
     {Site::mlp_pre_linear, "blocks.{l}.mlp.hook_pre_linear", "pre_linear", "pf", false, "Gated MLP: the linear branch"},
-    {Site::mlp_post, "blocks.{l}.mlp.hook_post", "post", "pf", false, "Neurons after the activation function (gated: times the linear branch)"},
+    {Site::mlp_post, "blocks.{l}.mlp.hook_post", "post", "pf", false,
+     "Neurons after the activation function (gated: times the linear branch)"},
     {Site::mlp_out, "blocks.{l}.hook_mlp_out", "mlp_out", "pm", false, "What the MLP adds to the stream"},
     {Site::resid_post, "blocks.{l}.hook_resid_post", "resid_post", "pm", false, "Residual stream leaving the layer"},
     {Site::ln_final_scale, "ln_final.hook_scale", "ln_final_scale", "p1", true, "Divisor of the final norm"},
-    {Site::ln_final_normalized, "ln_final.hook_normalized", "ln_final_normalized", "pm", true, "Stream after that division, before weight and bias"},
+    {Site::ln_final_normalized, "ln_final.hook_normalized", "ln_final_normalized", "pm", true,
+     "Stream after that division, before weight and bias"},
     {Site::unembed_in, "unembed.hook_in", "unembed_in", "pm", false, "What the unembedding reads"},
     {Site::unembed_out, "unembed.hook_out", "unembed_out", "pv", false, "Logits"},
 }};
 
-constexpr const SiteInfo& info(Site site) { return site_table[static_cast<std::size_t>(site)]; }
+constexpr const SiteInfo& info(Site site) {
+    return site_table[static_cast<std::size_t>(site)];
+}
 static_assert([] {
     for (std::size_t i = 0; i < site_table.size(); ++i)
         if (static_cast<std::size_t>(site_table[i].site) != i) return false;

@@ -1,0 +1,184 @@
+#include "core/train/trainer.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <chrono>
+#include <cmath>
+#include <numbers>
+
+#include "core/models/weights.h"
+#include "core/worlds/rng.h"
+#include "core/worlds/world.h"
+
+namespace microtome {
+namespace {
+
+// GPT-2's initialisation: normal(0, std), what writes to the stream narrower by sqrt(2 layers), biases 0.
+void initialise(Transformer& model, const TrainingPlan& plan) {
+    auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(plan.seed));
+    for (auto& [name, tensor] : model.parameters()) {
+        if (tensor->dim() < 2) continue;
+        bool writes = name.ends_with("attn.o.weight") || name.ends_with("mlp.out.weight");
+        double std = plan.init_std / (writes ? std::sqrt(2.0 * model.config.n_layers) : 1.0);
+        tensor->normal_(0, std, generator);
+    }
+    if (model.config.tied) model.unembed.weight = model.W_E.t();
+}
+
+// A weight with its moments (AdamW); matrices decay, biases and norms do not.
+struct Slot {
+    std::string name;
+    Tensor weight, m, v;
+    bool decays() const { return weight.dim() >= 2; }
+};
+
+class Trainer {
+  public:
+    Trainer(const Recipe& recipe, int d_vocab) : recipe_(recipe) {
+        ModelConfig config = recipe.model;
+        config.d_vocab = d_vocab;
+        state_.model = make_transformer(config);
+        initialise(state_.model, recipe.plan);
+        for (auto& [name, tensor] : state_.model.parameters()) {
+            tensor->set_requires_grad(true);
+            slots_.push_back({name, *tensor, at::zeros_like(*tensor), at::zeros_like(*tensor)});
+        }
+        if (config.tied) state_.model.unembed.weight = state_.model.W_E.t();
+    }
+
+    void step(const std::vector<std::vector<std::int64_t>>& rows) {
+        Tensor ids = ids_tensor(rows);
+        std::int64_t last = ids.size(1) - 1;
+        Tensor logits = state_.model.forward(ids.narrow(1, 0, last));
+        Tensor loss = at::cross_entropy_loss(logits.flatten(0, 1), ids.narrow(1, 1, last).reshape({-1}));
+        for (Slot& slot : slots_) slot.weight.mutable_grad() = Tensor();
+        loss.backward();
+        double rate = learning_rate(), value = loss.item<double>();
+        if (!std::isfinite(value))
+            throw Error("training step " + std::to_string(state_.steps_done + 1), "a finite loss (lower the learning rate)",
+                        std::to_string(value));
+        descend(rate);
+        ++state_.steps_done;
+        state_.losses.push_back({state_.steps_done, value, rate});
+    }
+
+    void save(const std::filesystem::path& file) const;
+    void load(const std::filesystem::path& file);
+    Training& state() { return state_; }
+
+  private:
+    double learning_rate() const {
+        const TrainingPlan& plan = recipe_.plan;
+        int step = state_.steps_done + 1;
+        if (step <= plan.warmup) return plan.learning_rate * step / plan.warmup;
+        double share = static_cast<double>(step - plan.warmup) / std::max(1, plan.steps - plan.warmup);
+        return plan.final_learning_rate + (plan.learning_rate - plan.final_learning_rate) * 0.5 * (1 + std::cos(std::numbers::pi * share));
+    }
+
+    void descend(double rate) {
+        c10::AutoGradMode without_gradients(false);
+        const TrainingPlan& plan = recipe_.plan;
+        std::vector<Tensor> gradients;
+        for (Slot& slot : slots_) gradients.push_back(slot.weight.grad());
+        double norm = at::stack(at::_foreach_norm(gradients)).norm().item<double>();
+        if (plan.clip > 0 && norm > plan.clip) at::_foreach_mul_(gradients, plan.clip / norm);
+        for (bool decays : {true, false}) {
+            std::vector<Tensor> w, g, m, v, steps;
+            for (std::size_t i = 0; i < slots_.size(); ++i) {
+                if (slots_[i].decays() != decays) continue;
+                w.push_back(slots_[i].weight);
+                g.push_back(gradients[i]);
+                m.push_back(slots_[i].m);
+                v.push_back(slots_[i].v);
+                steps.push_back(at::full({}, state_.steps_done + 1, at::kFloat));
+            }
+            at::_fused_adamw_(w, g, m, v, {}, steps, rate, plan.beta1, plan.beta2, decays ? plan.weight_decay : 0.0, 1e-8, false, false);
+        }
+    }
+
+    Recipe recipe_;
+    Training state_;
+    std::vector<Slot> slots_;
+};
+
+StoredTensor stored(const std::string& name, const Tensor& x) {
+    return {
+        name, StoredType::F32, x.sizes().vec(), {static_cast<const std::byte*>(x.const_data_ptr()), static_cast<std::size_t>(x.nbytes())}};
+}
+
+void Trainer::save(const std::filesystem::path& file) const {
+    std::vector<StoredTensor> out;
+    for (const Slot& slot : slots_) {
+        out.push_back(stored("weight/" + slot.name, slot.weight));
+        out.push_back(stored("m/" + slot.name, slot.m));
+        out.push_back(stored("v/" + slot.name, slot.v));
+    }
+    Tensor curve = at::empty({static_cast<std::int64_t>(state_.losses.size()), 3}, at::kDouble);
+    auto* to = curve.mutable_data_ptr<double>();
+    for (const LossPoint& p : state_.losses) *to++ = p.step, *to++ = p.loss, *to++ = p.learning_rate;
+    out.push_back(stored("losses", curve));
+    out.back().type = StoredType::F64;
+    write_safetensors(file, out, {{"recipe_sha256", recipe_.sha256}, {"steps_done", std::to_string(state_.steps_done)}});
+}
+
+void Trainer::load(const std::filesystem::path& file) {
+    auto checkpoint = std::make_shared<Checkpoint>(file);
+    const auto& about = checkpoint->metadata();
+    auto recipe = about.find("recipe_sha256");
+    if (recipe == about.end() || recipe->second != recipe_.sha256)
+        throw Error(file.string(), "a checkpoint of this recipe (or another --out)", "one of another recipe");
+    Weights weights(checkpoint);
+    c10::AutoGradMode without_gradients(false);
+    for (Slot& slot : slots_) {
+        auto shape = slot.weight.sizes().vec();
+        slot.weight.copy_(weights.take("weight/" + slot.name, shape));
+        slot.m.copy_(weights.take("m/" + slot.name, shape));
+        slot.v.copy_(weights.take("v/" + slot.name, shape));
+    }
+    Tensor curve = weights.take("losses", checkpoint->at("losses").shape);
+    const auto* from = curve.const_data_ptr<double>();
+    for (std::int64_t i = 0; i < curve.size(0); ++i, from += 3) state_.losses.push_back({static_cast<int>(from[0]), from[1], from[2]});
+    state_.steps_done = static_cast<int>(state_.losses.size());
+}
+
+}  // namespace
+
+RowSource rows_of(const Recipe& recipe) {
+    std::shared_ptr<World> world = make_world(recipe.world, static_cast<std::uint64_t>(recipe.world_seed));
+    TrainingPlan plan = recipe.plan;
+    return [world, plan](int step) {
+        Rng rng(mix64(static_cast<std::uint64_t>(plan.seed) + 1) ^ mix64(static_cast<std::uint64_t>(step) + 0x5eed));
+        std::vector<std::vector<std::int64_t>> rows;
+        for (int i = 0; i < plan.batch; ++i) {
+            std::vector<int> row = world->training_row(rng, plan.length);
+            rows.emplace_back(row.begin(), row.end());
+        }
+        return rows;
+    };
+}
+
+Training train(const Recipe& recipe, int d_vocab, const RowSource& rows, const std::filesystem::path& checkpoint, Progress& progress) {
+    c10::AutoGradMode with_gradients(true);
+    Trainer trainer(recipe, d_vocab);
+    std::error_code ignored;
+    if (!checkpoint.empty() && std::filesystem::exists(checkpoint, ignored)) trainer.load(checkpoint);
+    Training& state = trainer.state();
+    using Clock = std::chrono::steady_clock;
+    auto saved = Clock::now();
+    while (state.steps_done < recipe.plan.steps && !progress.stopped()) {
+        trainer.step(rows(state.steps_done));
+        progress.step(state.steps_done, recipe.plan.steps, "steps");
+        bool due = Clock::now() - saved > std::chrono::seconds(recipe.plan.checkpoint_seconds);
+        if (!checkpoint.empty() && due) {
+            trainer.save(checkpoint);
+            saved = Clock::now();
+        }
+    }
+    if (!checkpoint.empty()) trainer.save(checkpoint);
+    for (auto& [name, tensor] : state.model.parameters()) *tensor = tensor->detach();
+    if (state.model.config.tied) state.model.unembed.weight = state.model.W_E.t();
+    return state;
+}
+
+}  // namespace microtome
