@@ -1,0 +1,39 @@
+// The inside of a Session, for the analyses.
+#pragma once
+
+#include <memory>
+
+#include "analyses/session.h"
+#include "core/models/transformer.h"
+#include "core/text/tokenizer.h"
+#include "hooks/edits.h"
+
+namespace microtome {
+
+struct Session::Impl {
+    ModelOptions options;
+    ModelFacts facts;
+    Transformer model;
+    std::unique_ptr<Tokenizer> tokenizer;  // none: ids alone
+    std::string tokenizer_sha256;
+    std::vector<Intervention> interventions;
+    int threads = 0;
+    double load_seconds = 0;
+    std::string device_note;
+};
+
+/// A pair as token ids. Errors name the pair's id and what is wrong: an answer that is not one token, clean and corrupted of unequal length.
+struct ResolvedPair {
+    std::vector<std::int64_t> clean, corrupt, answers, foils;
+};
+ResolvedPair resolve(const Session& session, const PromptPair& pair, bool foil_needed);
+std::vector<std::int64_t> resolve(const Session& session, const Prompt& prompt);
+
+/// The session's interventions as edits of this model; positions resolved for prompts of these tokens.
+Edits edits_for(const Session& session, const std::vector<std::int64_t>& ids);
+
+/// Axis labels: "0" … ; the pieces of a prompt.
+std::vector<std::string> numbers(int n);
+std::vector<std::string> pieces(const Session& session, const std::vector<std::int64_t>& ids);
+
+}  // namespace microtome
