@@ -16,8 +16,8 @@ class Session;
 
 /// One member of a parameter or result struct, as the command line, the forms and the reference page see it.
 struct FieldInfo {
-    std::string name;                  // snake_case; `--kebab-case` on the command line
-    std::string type;                  // "integer" "number" "boolean" "string" "strings" "integers" "pairs" "prompts", or a view kind
+    std::string name;  // snake_case; `--kebab-case` on the command line
+    std::string type;  // "integer" "number" "boolean" "string" "strings" "integers" "pairs" "prompts", or a view kind
     std::string help;
     Json fallback;                     // the default (parameters only)
     std::vector<std::string> choices;  // allowed strings; empty: any

@@ -62,8 +62,8 @@ std::vector<std::int64_t> tokens_of(const Session& session, const std::vector<st
     return out;
 }
 
-std::vector<std::int64_t> ids_of(const Session& session, const std::string& text, const std::vector<std::int64_t>& ids, std::optional<bool> bos,
-                                 const std::string& subject) {
+std::vector<std::int64_t> ids_of(const Session& session, const std::string& text, const std::vector<std::int64_t>& ids,
+                                 std::optional<bool> bos, const std::string& subject) {
     std::vector<std::int64_t> out = ids;
     if (ids.empty()) {
         if (!session.impl().tokenizer) throw Error(subject, "token ids: this model has no tokenizer", "a text");
@@ -83,7 +83,8 @@ Session::~Session() = default;
 
 std::unique_ptr<Session> Session::open(const ModelOptions& options) {
     auto start = std::chrono::steady_clock::now();
-    if (options.processing != "raw") throw Error("processing", "\"raw\" (the weights as they are on disk)", "\"" + options.processing + "\"");
+    if (options.processing != "raw")
+        throw Error("processing", "\"raw\" (the weights as they are on disk)", "\"" + options.processing + "\"");
     auto impl = std::make_unique<Impl>();
     impl->options = options;
     impl->threads = set_threads(options.threads);
@@ -91,7 +92,7 @@ std::unique_ptr<Session> Session::open(const ModelOptions& options) {
     std::filesystem::path folder = locate_model(options.model);
     LoadedModel loaded = load_model(folder, parse_dtype(options.dtype), device);
     impl->model = std::move(loaded.transformer);
-    if (has_tokenizer(folder)) {
+    if (microtome::has_tokenizer(folder)) {
         impl->tokenizer = load_tokenizer(folder);
         impl->tokenizer_sha256 = impl->tokenizer->facts().sha256;
         if (impl->tokenizer->vocab_size() > impl->model.config.d_vocab)

@@ -1,6 +1,7 @@
 // The inside of a Session, for the analyses.
 #pragma once
 
+#include <map>
 #include <memory>
 
 #include "analyses/session.h"
@@ -22,15 +23,21 @@ struct Session::Impl {
     std::string device_note;
 };
 
-/// A pair as token ids. Errors name the pair's id and what is wrong: an answer that is not one token, clean and corrupted of unequal length.
+/// A pair as token ids. Errors name the pair's id and what is wrong: an answer that is not one token, clean and corrupted of unequal
+/// length.
 struct ResolvedPair {
     std::vector<std::int64_t> clean, corrupt, answers, foils;
 };
 ResolvedPair resolve(const Session& session, const PromptPair& pair, bool foil_needed);
 std::vector<std::int64_t> resolve(const Session& session, const Prompt& prompt);
 
-/// The session's interventions as edits of this model; positions resolved for prompts of these tokens.
-Edits edits_for(const Session& session, const std::vector<std::int64_t>& ids);
+/// A prompt as it goes into the model, with its roles.
+struct PromptTokens {
+    std::vector<std::int64_t> ids;
+    std::map<std::string, Span> spans;
+};
+/// The session's interventions as edits of this model; positions resolved for these prompts.
+Edits edits_for(const Session& session, const std::vector<PromptTokens>& prompts);
 
 /// Axis labels: "0" … ; the pieces of a prompt.
 std::vector<std::string> numbers(int n);

@@ -1,6 +1,7 @@
 #include "hooks/patching.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <map>

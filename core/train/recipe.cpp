@@ -66,6 +66,7 @@ TrainingPlan read_plan(JsonReader json) {
     p.beta2 = positive(json, "beta2", p.beta2);
     p.clip = positive(json, "clip", p.clip);
     p.init_std = positive(json, "init_std", p.init_std);
+    p.sinusoidal_positions = json.boolean("sinusoidal_positions", false);
     p.seed = json.integer("seed", 0);
     p.checkpoint_seconds = json_size(json, "checkpoint_seconds", p.checkpoint_seconds);
     json.done();

@@ -15,6 +15,7 @@ struct TrainingPlan {
     double learning_rate = 1e-3, final_learning_rate = 1e-4;          // linear warm-up, then cosine from the first to the second
     double weight_decay = 0.01, beta1 = 0.9, beta2 = 0.98, clip = 1;  // AdamW (Loshchilov & Hutter 2019); decay on matrices alone
     double init_std = 0.02;
+    bool sinusoidal_positions = false;  // W_pos starts as sinusoids (Vaswani et al. 2017) of the same size: heads find neighbours sooner
     std::int64_t seed = 0;
     int checkpoint_seconds = 120;
 };

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/GradMode.h>
 
 #include <chrono>
 #include <cmath>
@@ -22,6 +23,14 @@ void initialise(Transformer& model, const TrainingPlan& plan) {
         bool writes = name.ends_with("attn.o.weight") || name.ends_with("mlp.out.weight");
         double std = plan.init_std / (writes ? std::sqrt(2.0 * model.config.n_layers) : 1.0);
         tensor->normal_(0, std, generator);
+    }
+    if (plan.sinusoidal_positions && model.W_pos.defined()) {
+        std::int64_t half = model.config.d_model / 2;
+        Tensor rate = at::pow(10000.0, at::arange(half, at::kFloat) * (-1.0 / static_cast<double>(half)));
+        Tensor angle = at::arange(model.config.n_ctx, at::kFloat).unsqueeze(1) * rate;
+        model.W_pos.narrow(1, 0, half).copy_(angle.sin());
+        model.W_pos.narrow(1, half, half).copy_(angle.cos());
+        model.W_pos.mul_(plan.init_std * std::numbers::sqrt2);  // the sinusoids' root mean square becomes init_std
     }
     if (model.config.tied) model.unembed.weight = model.W_E.t();
 }
@@ -158,7 +167,8 @@ RowSource rows_of(const Recipe& recipe) {
     };
 }
 
-Training train(const Recipe& recipe, int d_vocab, const RowSource& rows, const std::filesystem::path& checkpoint, Progress& progress) {
+Training train(const Recipe& recipe, int d_vocab, const RowSource& rows, const std::filesystem::path& checkpoint, Progress& progress,
+               const std::function<void(const Transformer&)>& on_checkpoint) {
     c10::AutoGradMode with_gradients(true);
     Trainer trainer(recipe, d_vocab);
     std::error_code ignored;
@@ -172,6 +182,7 @@ Training train(const Recipe& recipe, int d_vocab, const RowSource& rows, const s
         bool due = Clock::now() - saved > std::chrono::seconds(recipe.plan.checkpoint_seconds);
         if (!checkpoint.empty() && due) {
             trainer.save(checkpoint);
+            if (on_checkpoint) on_checkpoint(state.model);
             saved = Clock::now();
         }
     }

@@ -5,6 +5,25 @@
 namespace microtome {
 namespace {
 
+// A row of random words, each stretch said again once or twice, some after a gap: nothing but copying predicts it.
+std::vector<int> repeating_row(Rng& rng, int length, const std::vector<int>& words) {
+    std::vector<int> row{World::bos};
+    const auto noise = [&](int n) {
+        for (int i = 0; i < n; ++i) row.push_back(rng.pick(words));
+    };
+    noise(rng.between(0, 3) * rng.between(0, 4));
+    while (static_cast<int>(row.size()) < length) {
+        const std::size_t begin = row.size();
+        noise(rng.between(3, 30));
+        const std::size_t end = row.size();
+        if (rng.chance(40)) noise(rng.between(1, 10));
+        for (int times = rng.between(1, 2); times > 0; --times)
+            for (std::size_t i = begin; i < end; ++i) row.push_back(row[i]);
+    }
+    row.resize(static_cast<std::size_t>(length));
+    return row;
+}
+
 class Tinyworld : public World {
   public:
     explicit Tinyworld(std::uint64_t seed) : World("tinyworld", seed) {
@@ -24,9 +43,16 @@ class Tinyworld : public World {
             for (auto& word : task->words()) words.push_back(std::move(word));
         set_vocabulary(words);
         add(8, make_repeats({vocabulary().begin() + 3, vocabulary().end()}, 4, 30));
+        all_ = ids({vocabulary().begin() + 3, vocabulary().end()});
+        names_ = ids(names->all());
     }
 
+    /// Two rows in five only repeat: names, or a few dozen words, or any words. Copying is learned on few words first, and then for all.
     std::vector<int> training_row(Rng& rng, int length) const override {
+        if (rng.chance(repeating_percent)) {
+            const std::size_t kind = rng.below(3);
+            return repeating_row(rng, length, kind == 0 ? names_ : kind == 1 ? some(rng) : all_);
+        }
         std::vector<int> row{bos};
         while (static_cast<int>(row.size()) < length) {
             const Sentence sentence = tasks_[draw(rng)]->sample(rng, Split::train);
@@ -37,6 +63,14 @@ class Tinyworld : public World {
     }
 
   private:
+    static constexpr int repeating_percent = 40, few = 48;
+
+    std::vector<int> some(Rng& rng) const {
+        std::vector<int> drawn;
+        for (int i = 0; i < few; ++i) drawn.push_back(rng.pick(all_));
+        return drawn;
+    }
+
     void add(std::size_t weight, std::unique_ptr<Task> task) {
         tasks_.push_back(std::move(task));
         weights_.push_back(weight);
@@ -51,6 +85,7 @@ class Tinyworld : public World {
 
     std::vector<std::size_t> weights_;
     std::size_t total_ = 0;
+    std::vector<int> all_, names_;
 };
 
 /// Rows of random syllables in which a stretch comes again after a gap.
@@ -62,25 +97,13 @@ class InductionWorld : public World {
             for (const char vowel : std::string_view("aeiou")) words.push_back({consonant, vowel});
         set_vocabulary(words);
         tasks_.push_back(make_repeats(words, 4, 30));
+        all_ = ids({vocabulary().begin() + 3, vocabulary().end()});
     }
 
-    std::vector<int> training_row(Rng& rng, int length) const override {
-        std::vector<int> row{bos};
-        const auto noise = [&](int n) {
-            for (int i = 0; i < n; ++i) row.push_back(3 + static_cast<int>(rng.below(vocabulary().size() - 3)));
-        };
-        noise(rng.between(0, 3) * rng.between(0, 4));
-        while (static_cast<int>(row.size()) < length) {
-            const std::size_t begin = row.size();
-            noise(rng.between(3, 30));
-            const std::size_t end = row.size();
-            if (rng.chance(40)) noise(rng.between(1, 10));
-            for (int times = rng.between(1, 2); times > 0; --times)
-                for (std::size_t i = begin; i < end; ++i) row.push_back(row[i]);
-        }
-        row.resize(static_cast<std::size_t>(length));
-        return row;
-    }
+    std::vector<int> training_row(Rng& rng, int length) const override { return repeating_row(rng, length, all_); }
+
+  private:
+    std::vector<int> all_;
 };
 
 }  // namespace

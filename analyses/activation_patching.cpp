@@ -1,0 +1,154 @@
+// Activation patching (Heimersheim & Nanda 2024; presets and axis orders of TransformerLens' `patching`): which slice of the clean run,
+// put into the corrupted one, brings the answer back; or the reverse.
+#include <algorithm>
+#include <cmath>
+
+#include "analyses/files/positions.h"
+#include "analyses/presets.h"
+#include "analyses/register.h"
+#include "analyses/session_impl.h"
+#include "core/base/error.h"
+#include "hooks/patching.h"
+
+namespace microtome {
+namespace {
+
+struct Params {
+    std::vector<PromptPair> prompts;
+    std::string preset = "attn_head_out_all_pos", site, axes = "layer,position", direction = "denoise", metric = "logit_diff_recovery",
+                positions = "all";
+    int batch_tokens = 4096;
+    static constexpr std::tuple fields{
+        Field{"prompts", &Params::prompts, "Pairs of a clean and a corrupted prompt, with answer and foil"},
+        Field{"preset", &Params::preset, "What is patched, by TransformerLens' names (with --site: not used)",
+              one_of("resid_pre", "resid_mid", "attn_out", "mlp_out", "attn_head_out_by_pos", "attn_head_q_by_pos", "attn_head_k_by_pos",
+                     "attn_head_v_by_pos", "attn_head_pattern_by_pos", "attn_head_pattern_dest_src_pos", "attn_head_out_all_pos",
+                     "attn_head_q_all_pos", "attn_head_k_all_pos", "attn_head_v_all_pos", "attn_head_pattern_all_pos",
+                     "attn_head_all_pos_every", "attn_head_by_pos_every", "block_every")},
+        Field{"site", &Params::site, "Patch this site instead of a preset's (microtome list sites)"},
+        Field{"axes", &Params::axes, "With --site: axes of the map, from layer, position, head, source"},
+        Field{"direction", &Params::direction, "denoise: clean values into the corrupted run; noise: the reverse",
+              one_of("denoise", "noise")},
+        Field{"metric", &Params::metric, "What is measured on the last position's logits",
+              one_of("logit_diff", "logit_diff_recovery", "prob", "prob_diff", "logprob", "kl", "rank")},
+        Field{"positions", &Params::positions, "Only these positions: all, last, 3,5-7, role:S2, token: John"},
+        Field{"batch_tokens", &Params::batch_tokens, "Tokens in one forward pass, at most; bits depend on it", between(1, 1 << 24)}};
+};
+
+struct Result {
+    Grid effect;
+    std::vector<std::pair<std::string, double>> summary;
+    std::vector<std::string> warnings;
+    bool complete = true;
+    static constexpr std::tuple fields{Field{"effect", &Result::effect, "The metric after the patch, averaged over pairs"}};
+};
+
+double mean(const std::vector<double>& x) {
+    double sum = 0;
+    for (double v : x) sum += v;
+    return sum / static_cast<double>(x.size());
+}
+
+double standard_error(const std::vector<double>& x) {
+    double m = mean(x), sum = 0;
+    for (double v : x) sum += (v - m) * (v - m);
+    return std::sqrt(sum / static_cast<double>(x.size() - 1) / static_cast<double>(x.size()));
+}
+
+// The metric of cells becomes the map; grows while the sweep runs.
+class Map {
+  public:
+    Map(const PresetLayout& layout, MetricKind metric, bool source_is_clean, std::size_t pairs)
+        : layout_(layout), metric_(metric), source_is_clean_(source_is_clean) {
+        grid_.axes = layout.axes;
+        grid_.unit = unit_of(metric);
+        grid_.diverging = metric == MetricKind::logit_diff || metric == MetricKind::logit_diff_recovery || metric == MetricKind::prob_diff;
+        grid_.values.assign(grid_.size(), std::nan(""));
+        grid_.mask.assign(grid_.size(), 0);
+        for (std::size_t i : layout.padding) grid_.values[i] = 0;
+        if (pairs > 1 && metric != MetricKind::logit_diff_recovery) grid_.sem.assign(grid_.size(), std::nan(""));
+    }
+
+    void fill(const PatchOutcome& outcome, std::size_t first, std::size_t last) {
+        double clean = mean(source_is_clean_ ? outcome.source : outcome.base),
+               corrupt = mean(source_is_clean_ ? outcome.base : outcome.source);
+        for (std::size_t cell = first; cell < last; ++cell) {
+            std::size_t at = layout_.flat[cell];
+            double m = mean(outcome.values[cell]);
+            bool recovery = metric_ == MetricKind::logit_diff_recovery;
+            grid_.values[at] = !recovery ? m : clean == corrupt ? std::nan("") : (m - corrupt) / (clean - corrupt);
+            grid_.mask[at] = 1;
+            if (!grid_.sem.empty()) grid_.sem[at] = standard_error(outcome.values[cell]);
+        }
+    }
+
+    const Grid& grid() const { return grid_; }
+
+  private:
+    const PresetLayout& layout_;
+    MetricKind metric_;
+    bool source_is_clean_;
+    Grid grid_;
+};
+
+void check_pairs(const PatchOutcome& outcome, MetricKind metric, const std::vector<PromptPair>& prompts,
+                 std::vector<std::string>& warnings) {
+    if (metric != MetricKind::logit_diff_recovery && metric != MetricKind::logit_diff) return;
+    std::vector<double> gaps;
+    for (std::size_t i = 0; i < outcome.base.size(); ++i) gaps.push_back(std::abs(outcome.source[i] - outcome.base[i]));
+    auto sorted = gaps;
+    std::sort(sorted.begin(), sorted.end());
+    double median = sorted[sorted.size() / 2];
+    for (std::size_t i = 0; i < gaps.size(); ++i)
+        if (gaps[i] < 0.05 * median || gaps[i] == 0)
+            warnings.push_back("pair " + (prompts[i].id.empty() ? std::to_string(i + 1) : prompts[i].id) +
+                               ": clean and corrupted run hardly differ in the metric");
+}
+
+Result run(Session& session, const Params& params, RunProgress& progress) {
+    MetricKind metric = parse_metric(params.metric);
+    if (params.prompts.empty()) throw Error("prompts", "at least one pair (--pairs FILE, or --clean, --corrupt, --answer, --foil)", "none");
+    bool denoise = params.direction == "denoise";
+    PatchSweep sweep;
+    std::vector<PairTokens> tokens;
+    std::vector<PromptTokens> prompts;
+    for (const PromptPair& given : params.prompts) {
+        ResolvedPair pair = resolve(session, given, needs_foil(metric));
+        tokens.push_back({pair.clean, pieces(session, pair.clean), given.spans});
+        prompts.push_back({pair.clean, given.spans});
+        sweep.pairs.push_back({denoise ? pair.corrupt : pair.clean, denoise ? pair.clean : pair.corrupt, {pair.answers, pair.foils, {}}});
+    }
+    PresetLayout layout = params.site.empty()
+                              ? lay_out(params.preset, session.impl().model.config, tokens, params.positions)
+                              : lay_out_site(params.site, params.axes, session.impl().model.config, tokens, params.positions);
+    Edits always = edits_for(session, prompts);
+    sweep.cells = layout.cells;
+    sweep.places = layout.places;
+    sweep.metric = metric;
+    sweep.source_is_clean = denoise;
+    sweep.batch_tokens = params.batch_tokens;
+    if (!always.empty()) sweep.always = &always;
+    Map map(layout, metric, denoise, sweep.pairs.size());
+    PatchOutcome outcome =
+        patch_loop(session.impl().model, sweep, progress, [&](const PatchOutcome& so_far, std::size_t first, std::size_t last) {
+            map.fill(so_far, first, last);
+            progress.partial({"effect", "The metric after the patch, averaged over pairs", map.grid()});
+        });
+    always.check_fired();
+    Result result{map.grid(), {}, {}, true};
+    result.complete = std::none_of(outcome.values.begin(), outcome.values.end(), [](const auto& v) { return v.empty(); });
+    if (result.complete && layout.padding.empty()) result.effect.mask.clear();
+    double clean = mean(denoise ? outcome.source : outcome.base), corrupt = mean(denoise ? outcome.base : outcome.source);
+    result.summary = {{"clean", clean}, {"corrupt", corrupt}, {"forward_rows", static_cast<double>(outcome.forward_rows)}};
+    check_pairs(outcome, metric, params.prompts, result.warnings);
+    if (metric == MetricKind::logit_diff_recovery && clean == corrupt)
+        result.warnings.push_back("clean and corrupted runs have the same mean logit difference: recovery is not defined");
+    return result;
+}
+
+}  // namespace
+
+MICROTOME_ANALYSIS(activation_patching, "activation-patching",
+                   "Replace slices of one run's activations by another's and measure what that does to the answer")
+
+}  // namespace microtome

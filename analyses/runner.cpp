@@ -1,0 +1,120 @@
+#include "analyses/runner.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <ctime>
+
+#include "analyses/session_impl.h"
+#include "analyses/views/serialize.h"
+#include "core/base/error.h"
+
+#include <torch/version.h>
+
+namespace microtome {
+namespace {
+
+std::int64_t peak_memory() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
+// Token ids of every prompt that the parameters hold: what was really run.
+Json token_ids(const Session& session, const Json& params) {
+    Json out = Json::array();
+    if (!params.contains("prompts")) return out;
+    for (const Json& prompt : params["prompts"]) {
+        if (prompt.contains("clean") || prompt.contains("clean_ids")) {
+            ResolvedPair pair = resolve(session, pair_from_json(prompt, "prompts", ""), false);
+            out.push_back({{"clean", pair.clean}, {"corrupt", pair.corrupt}, {"answer", pair.answers}, {"foil", pair.foils}});
+        } else {
+            out.push_back(resolve(session, prompt_from_json(prompt, "prompts", "")));
+        }
+    }
+    return out;
+}
+
+Json model_json(const Session& session) {
+    const ModelFacts& f = session.facts();
+    return {{"name", f.name},
+            {"path", f.path},
+            {"sha256", f.sha256},
+            {"tokenizer_sha256", session.impl().tokenizer_sha256},
+            {"processing", f.processing},
+            {"dtype", f.dtype},
+            {"device", f.device}};
+}
+
+}  // namespace
+
+RunRecord run_analysis(Session& session, const RunRequest& request, RunProgress& progress) {
+    c10::AutoGradMode without_gradients(false);
+    const Analysis& analysis = find_analysis(request.analysis);
+    Json params = request.params;
+    for (const FieldInfo& field : analysis.params())
+        if (field.name == "seed" && !params.contains("seed")) params["seed"] = request.seed;
+    params = analysis.complete(params);
+    session.set_interventions(request.interventions);
+    auto start = std::chrono::steady_clock::now();
+    RunRecord record;
+    record.result = analysis.run(session, params, progress);
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    Json interventions = Json::array();
+    for (const Intervention& i : request.interventions) interventions.push_back(to_json(i));
+    record.manifest = {{"schema", 1},
+                       {"tool", "microtome " MICROTOME_VERSION},
+                       {"command", request.command},
+                       {"analysis", analysis.name()},
+                       {"params", params},
+                       {"interventions", interventions},
+                       {"model", model_json(session)},
+                       {"threads", session.impl().threads},
+                       {"seed", request.seed},
+                       {"token_ids", token_ids(session, params)},
+                       {"complete", record.result.complete},
+                       {"libraries", {{"torch", TORCH_VERSION}}},
+                       {"seconds", {{"load", session.impl().load_seconds}, {"run", seconds}}},
+                       {"peak_memory_bytes", peak_memory()}};
+    return record;
+}
+
+void write_record(const std::filesystem::path& folder, const RunRecord& record) {
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    if (failed) throw Error(folder.string(), "a folder that can be made", failed.message());
+    write_result(folder, record.result);
+    write_json(folder / "manifest.json", record.manifest);
+}
+
+RunRequest request_of(const SessionFile& session, const SessionStep& step) {
+    RunRequest request;
+    request.analysis = step.run;
+    request.params = step.params;
+    request.seed = session.seed;
+    bool takes_pairs = false, takes_prompts = false;
+    for (const FieldInfo& field : find_analysis(step.run).params()) {
+        takes_pairs = takes_pairs || field.type == "pairs";
+        takes_prompts = takes_prompts || field.type == "prompts";
+    }
+    Json prompts = Json::array();
+    for (const PromptPair& pair : session.prompts) {
+        bool used = step.prompts.empty() || std::find(step.prompts.begin(), step.prompts.end(), pair.id) != step.prompts.end();
+        if (!used) continue;
+        if (takes_pairs)
+            prompts.push_back(to_json(pair));
+        else if (pair.clean_ids.empty())
+            prompts.push_back({{"text", pair.clean}});
+        else
+            prompts.push_back({{"ids", pair.clean_ids}});
+        if (!takes_pairs && pair.prepend_bos) prompts.back()["prepend_bos"] = *pair.prepend_bos;
+    }
+    if ((takes_pairs || takes_prompts) && !prompts.empty()) request.params["prompts"] = prompts;
+    for (const Intervention& i : session.interventions)
+        if (i.enabled && std::find(step.use.begin(), step.use.end(), i.id) != step.use.end()) request.interventions.push_back(i);
+    return request;
+}
+
+}  // namespace microtome

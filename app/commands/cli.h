@@ -1,0 +1,56 @@
+// What the subcommands share: common options, progress on the terminal, results on stdout or in a folder, exit codes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "analyses/runner.h"
+
+namespace microtome {
+
+struct Common {
+    ModelOptions model;
+    std::int64_t seed = 0;
+    std::string out, figures;
+    bool json = false, quiet = false;
+    std::vector<std::string> command;  // as typed
+};
+
+/// A bar with rate and time left on stderr when that is a terminal; a line every ten seconds when it is not. Stops on SIGINT and SIGTERM.
+class TerminalProgress : public RunProgress {
+  public:
+    explicit TerminalProgress(bool quiet);
+    ~TerminalProgress() override;
+    void step(std::int64_t done, std::int64_t total, std::string_view unit) override;
+    void note(std::string_view line) override;
+
+  private:
+    void clear();
+    bool quiet_, terminal_, drawn_ = false;
+    std::int64_t first_ = -1;
+    std::chrono::steady_clock::time_point start_, shown_;
+};
+
+/// One command: puts its options on `app` and sets its callback.
+using AddCommand = void (*)(CLI::App& app, Common& common);
+
+void add_model_options(CLI::App& command, Common& common);
+void add_output_options(CLI::App& command, Common& common);
+
+/// Prints `value` as the command's one JSON object.
+void print_json(const Json& value);
+/// A line on stderr unless --quiet.
+void message(const Common& common, const std::string& line);
+/// Aligned columns on stdout; the first row is the header.
+void print_rows(const std::vector<std::vector<std::string>>& rows);
+
+/// The figures asked for ("svg,pdf,png" or "none"), written as VIEW.FORMAT; an Error where this build can't draw.
+void write_figures(const std::filesystem::path& folder, const Result& result, const Json& manifest, const std::string& formats);
+std::string default_figures();
+/// One line of provenance under a figure: model, hash, metric, dtype, version.
+std::string caption_of(const Json& manifest);
+
+}  // namespace microtome

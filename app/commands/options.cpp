@@ -1,0 +1,21 @@
+#include "app/commands/cli.h"
+
+namespace microtome {
+
+void add_model_options(CLI::App& command, Common& common) {
+    command.add_option("--model", common.model.model, "Bundled name, model folder, or name in the local hub cache")->group("Model");
+    command.add_option("--device", common.model.device, "auto, cpu, cuda or cuda:N")->group("Model");
+    command.add_option("--dtype", common.model.dtype, "float32, float64, bfloat16 or float16")->group("Model");
+    command.add_option("--processing", common.model.processing, "raw: the weights as they are on disk")->group("Model");
+    command.add_option("--threads", common.model.threads, "Threads (0: the physical cores)")->group("Model");
+}
+
+void add_output_options(CLI::App& command, Common& common) {
+    if (common.figures.empty()) common.figures = default_figures();
+    command.add_option("--out", common.out, "Folder for the results")->group("Output");
+    command.add_option("--figures", common.figures, "svg, pdf, png (several with commas), or none")->group("Output");
+    command.add_flag("--json", common.json, "One JSON object on standard output, nothing else there")->group("Output");
+    command.add_flag("--quiet", common.quiet, "No progress and no messages")->group("Output");
+}
+
+}  // namespace microtome

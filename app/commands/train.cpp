@@ -1,0 +1,74 @@
+// microtome train RECIPE.json --out DIR
+#include <ATen/Parallel.h>
+
+#include "analyses/views/serialize.h"
+#include "app/commands/cli.h"
+#include "core/base/error.h"
+#include "core/base/files.h"
+#include "core/device.h"
+#include "core/models/model.h"
+#include "core/train/trainer.h"
+#include "core/worlds/world.h"
+
+namespace microtome {
+namespace {
+
+struct Options {
+    std::string recipe;
+};
+
+Curve loss_curve(const std::vector<LossPoint>& losses) {
+    Curve curve{"step", "nats a token", {}, {{"training loss", {}, {}}}};
+    for (const LossPoint& point : losses) {
+        curve.x.push_back(point.step);
+        curve.series[0].y.push_back(point.loss);
+    }
+    return curve;
+}
+
+void run(const Options& options, const Common& common) {
+    namespace fs = std::filesystem;
+    if (common.out.empty()) throw Error("--out", "a folder for the trained model", "nothing");
+    set_threads(common.model.threads);
+    Recipe recipe = read_recipe(options.recipe);
+    fs::path out = common.out;
+    fs::create_directories(out);
+    auto world = make_world(recipe.world, static_cast<std::uint64_t>(recipe.world_seed));
+    TerminalProgress progress(common.quiet);
+    auto start = std::chrono::steady_clock::now();
+    std::map<std::string, std::string> about{{"format", "pt"}, {"recipe", recipe.name}, {"recipe_sha256", recipe.sha256}};
+    write_world_files(out, *world);
+    Training training = train(recipe, static_cast<int>(world->vocabulary().size()), rows_of(recipe), out / "checkpoint.safetensors",
+                              progress, [&](const Transformer& so_far) { save_model(out, so_far, about); });
+    if (training.steps_done < recipe.plan.steps) {
+        message(common, "stopped after step " + std::to_string(training.steps_done) + "; the same command goes on from there");
+        throw Cancelled();
+    }
+    save_model(out, training.model, about);
+    write_file(out / "recipe.json", read_file(options.recipe));
+    Result result;
+    result.analysis = "train";
+    result.views.push_back({"loss", "Training loss, mean over the batch's tokens, before the step", loss_curve(training.losses)});
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.summary = {{"steps", training.steps_done}, {"final_loss", training.losses.back().loss}, {"seconds", seconds}};
+    write_result(out / "training", result);
+    write_figures(out / "training", result, Json{{"recipe", recipe.name}, {"recipe_sha256", recipe.sha256}}, common.figures);
+    if (common.json)
+        print_json(
+            {{"out", out.string()}, {"steps", training.steps_done}, {"final_loss", training.losses.back().loss}, {"seconds", seconds}});
+    else
+        message(common, "wrote " + out.string());
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Common& common) {
+    auto* command = app.add_subcommand("train", "Train a small transformer from a recipe; resumes where it stopped");
+    auto options = std::make_shared<Options>();
+    command->add_option("RECIPE", options->recipe, "Recipe file (resources/recipes/*.json)")->required();
+    command->add_option("--threads", common.model.threads, "Threads (0: the physical cores)");
+    add_output_options(*command, common);
+    command->callback([options, &common] { run(*options, common); });
+}
+
+}  // namespace microtome
