@@ -177,7 +177,7 @@ setup_torch_plan() { # says what setup_torch is going to do
     if setup_find_torch; then
         say "LibTorch $SETUP_TORCH_VERSION: $TORCH_ROOT"
     elif ((SETUP_CUDA)); then
-        say "LibTorch $SETUP_TORCH_VERSION with its CUDA side to fetch: 2.6 GB, unpacked 4.7 GB in $(setup_environment cuda)"
+        say "LibTorch $SETUP_TORCH_VERSION with its CUDA side to fetch: 2.5 GB, unpacked 4 GB in $(setup_environment cuda)"
     else
         say "LibTorch $SETUP_TORCH_VERSION to fetch: 0.6 GB, unpacked 1.3 GB in $(setup_environment cpu)"
     fi
