@@ -10,6 +10,7 @@
 #include "analyses/session_impl.h"
 #include "analyses/views/serialize.h"
 #include "core/base/error.h"
+#include "core/base/files.h"
 
 #include <torch/version.h>
 
@@ -75,6 +76,7 @@ RunRecord run_analysis(Session& session, const RunRequest& request, RunProgress&
                        {"seed", request.seed},
                        {"token_ids", token_ids(session, params)},
                        {"complete", record.result.complete},
+                       {"result_sha256", sha256(result_to_json(record.result, SIZE_MAX).dump())},
                        {"libraries", {{"torch", TORCH_VERSION}}},
                        {"seconds", {{"load", session.impl().load_seconds}, {"run", seconds}}},
                        {"peak_memory_bytes", peak_memory()}};

@@ -49,6 +49,10 @@ void print_rows(const std::vector<std::vector<std::string>>& rows);
 
 /// The figures asked for ("svg,pdf,png" or "none"), written as VIEW.FORMAT; an Error where this build can't draw.
 void write_figures(const std::filesystem::path& folder, const Result& result, const Json& manifest, const std::string& formats);
+/// One view as the file's extension says: .svg, .pdf or .png.
+void write_figure(const std::filesystem::path& file, const NamedView& view, const Json& manifest);
+/// The manifest inside a figure.
+Json figure_manifest(const std::filesystem::path& file);
 std::string default_figures();
 /// One line of provenance under a figure: model, hash, metric, dtype, version.
 std::string caption_of(const Json& manifest);

@@ -43,17 +43,23 @@ std::string default_figures() {
     return "svg";
 }
 
+void write_figure(const std::filesystem::path& file, const NamedView& view, const Json& manifest) {
+    need_application();
+    ExportOptions options;
+    options.manifest = manifest.dump();
+    options.scene.title = manifest.value("analysis", std::string("result")) + ": " + view.name;
+    options.scene.caption = caption_of(manifest);
+    export_figure(view, file, options);
+}
+
+Json figure_manifest(const std::filesystem::path& file) {
+    return parse_json(read_figure_metadata(file), file.string());
+}
+
 void write_figures(const std::filesystem::path& folder, const Result& result, const Json& manifest, const std::string& formats) {
     if (formats == "none" || formats.empty()) return;
-    auto wanted = split(formats);
-    need_application();
-    for (const NamedView& view : result.views) {
-        ExportOptions options;
-        options.manifest = manifest.dump();
-        options.scene.title = result.analysis + ": " + view.name;
-        options.scene.caption = caption_of(manifest);
-        for (const std::string& format : wanted) export_figure(view, folder / (view.name + "." + format), options);
-    }
+    for (const std::string& format : split(formats))
+        for (const NamedView& view : result.views) write_figure(folder / (view.name + "." + format), view, manifest);
 }
 #else
 std::string default_figures() {
@@ -62,6 +68,14 @@ std::string default_figures() {
 
 void write_figures(const std::filesystem::path&, const Result&, const Json&, const std::string& formats) {
     if (formats != "none" && !formats.empty()) throw Error("--figures", "none (this build has no Qt)", formats);
+}
+
+void write_figure(const std::filesystem::path& file, const NamedView&, const Json&) {
+    throw Error("figure " + file.string(), "a build with Qt", "one without");
+}
+
+Json figure_manifest(const std::filesystem::path& file) {
+    throw Error("figure " + file.string(), "a build with Qt", "one without");
 }
 #endif
 
