@@ -8,6 +8,7 @@
 #include "core/device.h"
 #include "core/models/model.h"
 #include "core/train/trainer.h"
+#include "core/worlds/planted.h"
 #include "core/worlds/world.h"
 
 namespace microtome {
@@ -26,9 +27,27 @@ Curve loss_curve(const std::vector<LossPoint>& losses) {
     return curve;
 }
 
+// A model whose weights are written down, not learned.
+void write_formula(const Json& value, const std::string& file, const std::filesystem::path& out) {
+    JsonReader json(value, file);
+    if (json.integer("schema") != 1) throw Error(json.pointer("schema"), "1", std::to_string(json.integer("schema")));
+    json.string("name");
+    std::string formula = json.string("formula");
+    json.done();
+    if (formula != "planted") throw Error(json.pointer("formula"), "\"planted\"", "\"" + formula + "\"");
+    write_planted(out);
+    write_file(out / "recipe.json", read_file(file));
+}
+
 void run(const Options& options, const Common& common) {
     namespace fs = std::filesystem;
     if (common.out.empty()) throw Error("--out", "a folder for the trained model", "nothing");
+    Json recipe_json = read_json(options.recipe);
+    if (recipe_json.is_object() && recipe_json.contains("formula")) {
+        write_formula(recipe_json, options.recipe, common.out);
+        message(common, "wrote " + common.out);
+        return;
+    }
     set_threads(common.model.threads);
     Recipe recipe = read_recipe(options.recipe);
     fs::path out = common.out;

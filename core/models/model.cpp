@@ -47,12 +47,12 @@ fs::path in_hub_cache(const std::string& model) {
 
 fs::path resources_folder() {
     if (auto given = environment("MICROTOME_RESOURCES"); !given.empty()) return given;
-    std::error_code failed;
+    std::error_code failed, absent;
     fs::path at = fs::read_symlink("/proc/self/exe", failed);
     while (!failed && at.has_parent_path() && at != at.parent_path()) {
         at = at.parent_path();
         for (const fs::path& candidate : {at / "resources", at / "share" / "microtome"})
-            if (fs::is_directory(candidate / "models", failed)) return candidate;
+            if (fs::is_directory(candidate / "models", absent)) return candidate;
     }
     throw Error("resources", "a folder resources/models beside the program's parents, or MICROTOME_RESOURCES", "none");
 }

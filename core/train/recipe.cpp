@@ -59,6 +59,7 @@ TrainingPlan read_plan(JsonReader json) {
     p.batch = json_size(json, "batch");
     p.length = json_size(json, "length");
     p.warmup = json_size(json, "warmup", 0);
+    p.warm_up_rows = json_size(json, "warm_up_rows", 0);
     p.learning_rate = positive(json, "learning_rate", p.learning_rate);
     p.final_learning_rate = positive(json, "final_learning_rate", p.learning_rate / 10);
     p.weight_decay = positive(json, "weight_decay", p.weight_decay);
@@ -66,7 +67,7 @@ TrainingPlan read_plan(JsonReader json) {
     p.beta2 = positive(json, "beta2", p.beta2);
     p.clip = positive(json, "clip", p.clip);
     p.init_std = positive(json, "init_std", p.init_std);
-    p.sinusoidal_positions = json.boolean("sinusoidal_positions", false);
+    p.position_std = positive(json, "position_std", 0);
     p.seed = json.integer("seed", 0);
     p.checkpoint_seconds = json_size(json, "checkpoint_seconds", p.checkpoint_seconds);
     json.done();

@@ -11,11 +11,12 @@
 namespace microtome {
 
 struct TrainingPlan {
-    int steps = 0, batch = 0, length = 0, warmup = 0;                 // batch in rows of `length` tokens
+    int steps = 0, batch = 0, length = 0, warmup = 0;  // batch in rows of `length` tokens; warmup: of the learning rate
+    int warm_up_rows = 0;                              // so many steps begin with the world's warm-up rows
     double learning_rate = 1e-3, final_learning_rate = 1e-4;          // linear warm-up, then cosine from the first to the second
     double weight_decay = 0.01, beta1 = 0.9, beta2 = 0.98, clip = 1;  // AdamW (Loshchilov & Hutter 2019); decay on matrices alone
     double init_std = 0.02;
-    bool sinusoidal_positions = false;  // W_pos starts as sinusoids (Vaswani et al. 2017) of the same size: heads find neighbours sooner
+    double position_std = 0;  // above 0: W_pos starts as sinusoids (Vaswani et al. 2017) of this size, so that heads find neighbours sooner
     std::int64_t seed = 0;
     int checkpoint_seconds = 120;
 };

@@ -24,13 +24,14 @@ void initialise(Transformer& model, const TrainingPlan& plan) {
         double std = plan.init_std / (writes ? std::sqrt(2.0 * model.config.n_layers) : 1.0);
         tensor->normal_(0, std, generator);
     }
-    if (plan.sinusoidal_positions && model.W_pos.defined()) {
+    if (plan.position_std > 0 && model.W_pos.defined()) {
         std::int64_t half = model.config.d_model / 2;
-        Tensor rate = at::pow(10000.0, at::arange(half, at::kFloat) * (-1.0 / static_cast<double>(half)));
+        // NOTE: the slowest wave has the context's length times 2π, not 10000: every dimension tells neighbours apart.
+        Tensor rate = at::pow(static_cast<double>(model.config.n_ctx), at::arange(half, at::kFloat) * (-1.0 / static_cast<double>(half)));
         Tensor angle = at::arange(model.config.n_ctx, at::kFloat).unsqueeze(1) * rate;
         model.W_pos.narrow(1, 0, half).copy_(angle.sin());
         model.W_pos.narrow(1, half, half).copy_(angle.cos());
-        model.W_pos.mul_(plan.init_std * std::numbers::sqrt2);  // the sinusoids' root mean square becomes init_std
+        model.W_pos.mul_(plan.position_std * std::numbers::sqrt2);  // the sinusoids' root mean square becomes position_std
     }
     if (model.config.tied) model.unembed.weight = model.W_E.t();
 }
@@ -160,7 +161,8 @@ RowSource rows_of(const Recipe& recipe) {
         Rng rng(mix64(static_cast<std::uint64_t>(plan.seed) + 1) ^ mix64(static_cast<std::uint64_t>(step) + 0x5eed));
         std::vector<std::vector<std::int64_t>> rows;
         for (int i = 0; i < plan.batch; ++i) {
-            std::vector<int> row = world->training_row(rng, plan.length);
+            bool warm = step < plan.warm_up_rows;
+            std::vector<int> row = warm ? world->warm_up_row(rng, plan.length) : world->training_row(rng, plan.length);
             rows.emplace_back(row.begin(), row.end());
         }
         return rows;

@@ -62,6 +62,10 @@ class Tinyworld : public World {
         return row;
     }
 
+    std::vector<int> warm_up_row(Rng& rng, int length) const override {
+        return repeating_row(rng, length, rng.chance(75) ? names_ : all_);
+    }
+
   private:
     static constexpr int repeating_percent = 40, few = 48;
 

@@ -77,6 +77,8 @@ class World {
 
     /// <bos>, then as many sentences as fit; `length` tokens, so the last one may be cut.
     virtual std::vector<int> training_row(Rng& rng, int length) const = 0;
+    /// What training begins with, where the recipe asks for it: rows that teach copying before the rest competes with it.
+    virtual std::vector<int> warm_up_row(Rng& rng, int length) const { return training_row(rng, length); }
 
     /// `n` different held-out items; the same for the same seed.
     Suite suite(const std::string& task, int n) const;
@@ -96,6 +98,8 @@ class World {
 /// "tinyworld" or "induction". The seed decides what is held out and which items the suites hold.
 std::unique_ptr<World> make_world(const std::string& name, std::uint64_t seed);
 
+/// vocab.json, tokenizer.json and tokenizer_config.json (Hugging Face, model WordLevel): words between spaces, <bos> in front.
+void write_word_tokenizer(const std::filesystem::path& folder, const Words& words, int context);
 /// vocab.json, tokenizer.json and tokenizer_config.json (Hugging Face, model WordLevel), prompts/TASK.jsonl, suites/TASK.json.
 void write_world_files(const std::filesystem::path& folder, const World& world);
 Suite read_suite(const std::filesystem::path& file);

@@ -12,12 +12,12 @@ namespace {
 constexpr int pairs_each = 120, items_each = 600;
 
 /// The vocabulary and rules in the form that the `tokenizers` library reads: words split at white space, <bos> in front.
-Json tokenizer(const World& world) {
+Json tokenizer(const Words& words) {
     Json vocabulary = Json::object(), added = Json::array();
-    for (std::size_t id = 0; id < world.vocabulary().size(); ++id) vocabulary[world.vocabulary()[id]] = id;
-    for (int id = 0; id < 3; ++id) {
+    for (std::size_t id = 0; id < words.size(); ++id) vocabulary[words[id]] = id;
+    for (std::size_t id = 0; id < words.size() && words[id].starts_with("<"); ++id) {
         added.push_back({{"id", id},
-                         {"content", world.vocabulary()[static_cast<std::size_t>(id)]},
+                         {"content", words[id]},
                          {"single_word", false},
                          {"lstrip", false},
                          {"rstrip", false},
@@ -95,10 +95,8 @@ Words read_words(JsonReader& reader, const std::string& key) {
 
 }  // namespace
 
-void write_world_files(const std::filesystem::path& folder, const World& world) {
-    std::filesystem::create_directories(folder / "prompts");
-    std::filesystem::create_directories(folder / "suites");
-    const Json json = tokenizer(world);
+void write_word_tokenizer(const std::filesystem::path& folder, const Words& words, int context) {
+    const Json json = tokenizer(words);
     write_json(folder / "vocab.json", json["model"]["vocab"]);
     write_json(folder / "tokenizer.json", json);
     write_json(folder / "tokenizer_config.json", {{"tokenizer_class", "PreTrainedTokenizerFast"},
@@ -107,7 +105,13 @@ void write_world_files(const std::filesystem::path& folder, const World& world) 
                                                   {"unk_token", "<unk>"},
                                                   {"add_bos_token", true},
                                                   {"clean_up_tokenization_spaces", false},
-                                                  {"model_max_length", 64}});
+                                                  {"model_max_length", context}});
+}
+
+void write_world_files(const std::filesystem::path& folder, const World& world) {
+    std::filesystem::create_directories(folder / "prompts");
+    std::filesystem::create_directories(folder / "suites");
+    write_word_tokenizer(folder, world.vocabulary(), 64);
     for (const auto& task : world.tasks()) {
         write_pairs(folder / "prompts" / (task->name() + ".jsonl"), task->name(), world);
         write_suite(folder / "suites" / (task->name() + ".json"), world.suite(task->name(), items_each));
