@@ -77,11 +77,7 @@ std::unique_ptr<Tokenizer> load_file(const fs::path& file) {
     if (file.filename() == "vocab.json" && fs::exists(folder / "merges.txt")) return read_gpt2(file, folder / "merges.txt");
     const std::string text = read_file(file);
     if (file.extension() == ".bin") return read_llama2c(text, file.string(), sha256(text));
-    if (file.extension() == ".model")
-        throw Error(file.string(),
-                    "a tokenizer.json; make one in its folder with: python3 -c \"from transformers import AutoTokenizer; "
-                    "AutoTokenizer.from_pretrained('.').save_pretrained('.')\"",
-                    "a SentencePiece model alone");
+    if (file.extension() == ".model") return read_sentencepiece(text, file.string(), read_bos_hints(folder), sha256(text));
     const Json json = parse_json(text, file.string());
     if (json.is_object() && json.contains("model")) return read_tokenizer_json(json, file.string(), read_bos_hints(folder), sha256(text));
     return read_plain_vocabulary(json, file.string(), read_bos_hints(folder), sha256(text));
@@ -94,7 +90,7 @@ std::optional<fs::path> find_file(const fs::path& folder) {
     const auto candidates = llama2c_candidates(folder);
     for (const fs::path& candidate : candidates)
         if (is_llama2c(read_file(candidate))) return candidate;
-    for (const char* name : {"vocab.json", "tokenizer.model"})
+    for (const char* name : {"tokenizer.model", "vocab.json"})
         if (fs::exists(folder / name)) return folder / name;
     if (!candidates.empty()) return candidates.front();  // its reader says what is wrong with it
     return {};
@@ -111,7 +107,8 @@ std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& folder_or_file) {
     const auto file = find_file(folder_or_file);
     if (!file)
         throw Error(folder_or_file.string(),
-                    "a tokenizer (tokenizer.json, vocab.json with merges.txt, llama2.c's tokenizer.bin, or vocab.json)", "none");
+                    "a tokenizer (tokenizer.json, vocab.json with merges.txt, llama2.c's tokenizer.bin, tokenizer.model, or vocab.json)",
+                    "none");
     return load_file(*file);
 }
 

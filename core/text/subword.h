@@ -69,6 +69,20 @@ struct BpeOptions {
 std::unique_ptr<SubwordModel> make_bpe(Vocabulary vocabulary, const std::vector<std::pair<std::string, std::string>>& merges,
                                        const BpeOptions& options, const std::string& subject);
 
+/// A token with the score that decides between splits. NOTE: one that is not `matched` (<s>, <0x41>) has an id but is never found in a
+/// text.
+struct ScoredToken {
+    std::string text;
+    double score = 0;
+    bool matched = true;
+};
+/// Ids are the places in `tokens`.
+std::unique_ptr<SubwordModel> make_unigram(const std::vector<ScoredToken>& tokens, std::optional<std::int64_t> unknown, bool byte_fallback,
+                                           const std::string& subject);
+/// SentencePiece's BPE: any two neighbours whose text is a token merge, the best score first.
+std::unique_ptr<SubwordModel> make_scored_bpe(const std::vector<ScoredToken>& tokens, std::int64_t unknown, bool byte_fallback,
+                                              const std::string& subject);
+
 /// `subject` is file and JSON pointer of the model object.
 std::unique_ptr<SubwordModel> read_subword_model(const Json& value, const std::string& subject);
 std::unique_ptr<SubwordModel> read_unigram(JsonReader& reader);

@@ -67,7 +67,8 @@ class Tokenizer {
 bool has_tokenizer(const std::filesystem::path& folder);
 
 /// From a folder, in this order: tokenizer.json (Hugging Face); vocab.json with merges.txt (GPT-2); llama2.c's tokenizer.bin or tok*.bin;
-/// vocab.json alone (words or characters). Or from one such file. What is not supported is an Error that names it.
+/// tokenizer.model (SentencePiece); vocab.json alone (words or characters). Or from one such file. What is not supported is an Error that
+/// names it.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder_or_file);
 
 }  // namespace microtome

@@ -12,10 +12,10 @@ constexpr double unknown_penalty = 10;  // below the worst token (sentencepiece,
 
 class Unigram : public SubwordModel {
   public:
-    Unigram(const Json& list, std::optional<std::int64_t> unknown, bool byte_fallback, const std::string& subject)
-        : unknown_(unknown), byte_fallback_(byte_fallback), vocabulary_(read(list, subject)), bytes_(vocabulary_) {
-        if (unknown_ && (*unknown_ < 0 || static_cast<std::size_t>(*unknown_) >= scores_.size()))
-            throw Error(subject, "an unk_id below " + std::to_string(scores_.size()), std::to_string(*unknown_));
+    Unigram(const std::vector<ScoredToken>& tokens, std::optional<std::int64_t> unknown, bool byte_fallback, const std::string& subject)
+        : unknown_(unknown), byte_fallback_(byte_fallback), vocabulary_(index(tokens, subject)), bytes_(vocabulary_) {
+        if (unknown_ && (*unknown_ < 0 || static_cast<std::size_t>(*unknown_) >= tokens.size()))
+            throw Error(subject, "an unk_id below " + std::to_string(tokens.size()), std::to_string(*unknown_));
     }
 
     const Vocabulary& vocabulary() const override { return vocabulary_; }
@@ -42,20 +42,16 @@ class Unigram : public SubwordModel {
         std::int64_t id = 0;
     };
 
-    Vocabulary read(const Json& list, const std::string& subject) {
-        if (!list.is_array()) throw Error(subject, "a list of [token, score]", list.type_name());
+    Vocabulary index(const std::vector<ScoredToken>& tokens, const std::string& subject) {
         Vocabulary vocabulary;
         leaf_.push_back(-1);
-        for (const Json& row : list) {
-            const std::string where = subject + "/" + std::to_string(scores_.size());
-            if (!row.is_array() || row.size() != 2 || !row[0].is_string() || !row[1].is_number())
-                throw Error(where, "[token, score]", "something else");
-            const std::string token = row[0].get<std::string>();
+        for (const ScoredToken& token : tokens) {
             const auto id = static_cast<std::int64_t>(scores_.size());
-            scores_.push_back(row[1].get<double>());
-            worst_ = std::min(worst_, scores_.back());
-            vocabulary.add(token, id, where);
-            add_to_trie(token, id);
+            vocabulary.add(token.text, id, subject + "/" + std::to_string(id));
+            scores_.push_back(token.score);
+            if (!token.matched) continue;
+            worst_ = std::min(worst_, token.score);
+            add_to_trie(token.text, id);
         }
         return vocabulary;
     }
@@ -102,9 +98,20 @@ class Unigram : public SubwordModel {
         return best;
     }
 
+    // The token that reads `part`, or -1.
+    std::int64_t matched(std::string_view part) const {
+        std::uint32_t node = 0;
+        for (char byte : part) {
+            const auto next = edges_.find(edge(node, byte));
+            if (next == edges_.end()) return -1;
+            node = next->second;
+        }
+        return leaf_[node];
+    }
+
     void append(std::string_view part, std::vector<std::int64_t>& ids) const {
-        if (const auto id = vocabulary_.find(part))
-            ids.push_back(*id);
+        if (const auto id = matched(part); id >= 0)
+            ids.push_back(id);
         else if (!(byte_fallback_ && bytes_.append(part, ids)))
             ids.push_back(*unknown_);
     }
@@ -121,11 +128,25 @@ class Unigram : public SubwordModel {
 
 }  // namespace
 
+std::unique_ptr<SubwordModel> make_unigram(const std::vector<ScoredToken>& tokens, std::optional<std::int64_t> unknown, bool byte_fallback,
+                                           const std::string& subject) {
+    return std::make_unique<Unigram>(tokens, unknown, byte_fallback, subject);
+}
+
 std::unique_ptr<SubwordModel> read_unigram(JsonReader& reader) {
     std::optional<std::int64_t> unknown;
     if (reader.has("unk_id") && !reader.at("unk_id").is_null()) unknown = reader.integer("unk_id");
     const bool bytes = reader.has("byte_fallback") && !reader.at("byte_fallback").is_null() && reader.boolean("byte_fallback", false);
-    return std::make_unique<Unigram>(reader.at("vocab"), unknown, bytes, reader.pointer("vocab"));
+    const Json& list = reader.at("vocab");
+    const std::string subject = reader.pointer("vocab");
+    if (!list.is_array()) throw Error(subject, "a list of [token, score]", list.type_name());
+    std::vector<ScoredToken> tokens;
+    for (const Json& row : list) {
+        if (!row.is_array() || row.size() != 2 || !row[0].is_string() || !row[1].is_number())
+            throw Error(subject + "/" + std::to_string(tokens.size()), "[token, score]", "something else");
+        tokens.push_back({row[0].get<std::string>(), row[1].get<double>()});
+    }
+    return make_unigram(tokens, unknown, bytes, subject);
 }
 
 }  // namespace microtome

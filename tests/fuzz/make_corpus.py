@@ -207,3 +207,52 @@ put(L, "not_utf8", llama2c(ROWS + [(0, b"\xff")]))
 put(L, "empty_token", llama2c(ROWS + REST + [(1, b"")]))
 put(L, "names_of_newlines", llama2c([(0, b""), (0, b"\n\n"), (0, b"\n")] + ROWS[3:]))
 put(L, "zeros", bytes(64))
+
+P = "sentencepiece"
+
+
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out, n = out + bytes([n & 0x7F | 0x80]), n >> 7
+    return out + bytes([n])
+
+
+def field(number, value):
+    if isinstance(value, bytes):
+        return varint(number << 3 | 2) + varint(len(value)) + value
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    return varint(number << 3) + varint(value & (2**64 - 1))
+
+
+def piece(text, score, kind=1):
+    return field(1, field(1, text if isinstance(text, bytes) else text.encode()) + field(2, float(score)) + field(3, kind))
+
+
+PIECES = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("▁", -9) + piece("▁t", -1) + piece("im", -2) + piece("t", -3) + piece("i", -4) + piece("m", -5)
+BPE = field(2, field(3, 2))
+PLAIN = field(3, field(1, b"identity") + field(3, 1) + field(4, 0) + field(5, 1))
+put(P, "bpe", PIECES + BPE + PLAIN)
+put(P, "unigram", PIECES + field(2, field(3, 1)) + field(3, field(1, b"identity") + field(3, 0)))
+put(P, "bytes", PIECES + b"".join(piece(f"<0x{b:02X}>", 0, 6) for b in range(256)) + field(2, field(3, 2) + field(35, 1)) + PLAIN)
+put(P, "user_defined", PIECES + piece("  ", 0, 4) + piece("[MASK]", 0, 4) + piece("▁▁", 0, 4) + BPE + PLAIN)
+put(P, "rules", PIECES + field(3, field(2, b"\0" * 16)))
+put(P, "unused", PIECES + piece("a", 0, 5))
+put(P, "type_giant", PIECES + piece("a", 0, 2**63))
+put(P, "unknown_out", PIECES + field(2, field(40, 99)))
+put(P, "unknown_negative", PIECES + field(2, field(40, -1) + field(41, -1)))
+put(P, "bos_giant", PIECES + field(2, field(41, 2**63 - 1)))
+put(P, "words", PIECES + field(2, field(3, 3)))
+put(P, "empty", b"")
+put(P, "no_pieces", BPE + PLAIN)
+put(P, "piece_empty", piece("", 0))
+put(P, "piece_not_utf8", piece(b"\xff", 0))
+put(P, "score_nan", PIECES + piece("a", float("nan")))
+put(P, "score_inf", PIECES + piece("a", float("inf")) + piece("▁ti", float("-inf")) + BPE)
+put(P, "same_twice", PIECES + piece("t", 5) + BPE)
+put(P, "cut", (PIECES + BPE)[:-1])
+put(P, "length_giant", varint(1 << 3 | 2) + varint(2**64 - 1) + b"a")
+put(P, "varint_long", b"\x0a" + b"\xff" * 11)
+put(P, "group", b"\x0b\x0c")
+put(P, "wire_type_7", b"\x0f")

@@ -2,13 +2,16 @@
 
     python make.py SHARED      SHARED: the folder of real models and tokenizers beside the repository
 
+Needs `sentencepiece` too, for the two models in its own format (NAME/tokenizer.model).
 Tiny tokenizers, trained here on the text below, are written and checked in with their goldens (NAME/tokenizer.json, NAME/golden.json);
 of the real ones only the goldens are (shared/NAME.json). Training breaks ties at random: a tokenizer.json that exists is kept.
 """
+import io
 import json
 import pathlib
 import sys
 
+import sentencepiece
 import tokenizers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -102,7 +105,7 @@ def write(path, value):
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = {k: v for k, v in value.items() if k not in ("cases", "decodes")}
     text = json.dumps(rows)[:-1]
-    for key in ("cases", "decodes"):
+    for key in [k for k in ("cases", "decodes") if k in value]:
         text += f', "{key}": [\n' + ",\n".join(json.dumps(row) for row in value[key]) + "\n]"
     path.write_text(text + "}\n")
 
@@ -188,6 +191,22 @@ ADDED = {
 }
 
 
+def sentencepiece_golden(name, **options):
+    path = HERE / name / "tokenizer.model"
+    if not path.exists():
+        model = io.BytesIO()
+        sentences = [line for line in CORPUS.replace("\t", " ").splitlines() if line]
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(sentences), model_writer=model, normalization_rule_name="identity",
+                                                 num_threads=1, minloglevel=2, **options)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(model.getvalue())
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    # NUL ends a text there, and U+FFFD and friends are rules, not text.
+    texts = [t for t in TEXTS if "\0" not in t]
+    cases = [{"text": t, "ids": processor.encode(t)} for t in texts]
+    write(HERE / name / "golden.json", {"tokenizer": name, "made_by": f"sentencepiece {sentencepiece.__version__}", "vocab_size": processor.vocab_size(), "cases": cases})
+
+
 def without_byte_specials(path):
     """The trainer makes specials of the byte tokens; in real files they are plain tokens of the model."""
     value = json.loads(path.read_text())
@@ -209,6 +228,9 @@ def main():
             tokenizer.save(str(path), pretty=False)
             without_byte_specials(path)
         write(HERE / name / "golden.json", golden(Tokenizer.from_file(str(path)), name))
+    sentencepiece_golden("spm_bpe", model_type="bpe", vocab_size=460, byte_fallback=True, remove_extra_whitespaces=False, character_coverage=0.98,
+                         user_defined_symbols=["[MASK]", "    "])
+    sentencepiece_golden("spm_unigram", model_type="unigram", vocab_size=190, character_coverage=0.98, bos_id=-1)
     for name, path in {"gpt2": "tokenizers/gpt2", "gpt-neox-20b": "tokenizers/gpt-neox-20b", "tinystories-656k": "models/tinystories-656k",
                        "stories260K": "models/stories260K"}.items():
         value = golden(Tokenizer.from_file(str(shared / path / "tokenizer.json")), name)

@@ -240,7 +240,7 @@ void TestTokenizer::folders_without_tokenizer() {
     QVERIFY(!has_tokenizer(path));
     QVERIFY(message([&] { load_tokenizer(path); }).contains("expected a tokenizer"));
     write_file(path / "tokenizer.model", "x");
-    QVERIFY(message([&] { load_tokenizer(path); }).contains("AutoTokenizer.from_pretrained('.').save_pretrained('.')"));
+    QVERIFY(message([&] { load_tokenizer(path); }).contains("tokenizer.model: expected a SentencePiece model"));
     write_json(path / "vocab.json", {{"a", 0}});
     QVERIFY(has_tokenizer(path));
     QVERIFY(message([&] { load_tokenizer(path / "missing.json"); }).contains("missing.json"));

@@ -16,6 +16,8 @@ class TestTokenizerGoldens : public QObject {
     void equal_data();
     void equal();
     void byte_level_is_lossless();
+    void sentencepiece_models_data();
+    void sentencepiece_models();
 };
 
 void TestTokenizerGoldens::equal_data() {
@@ -48,6 +50,32 @@ void TestTokenizerGoldens::byte_level_is_lossless() {
         const std::string text = row["text"].get<std::string>();
         if (text.find("<sp>") == std::string::npos) QCOMPARE(tokenizer->decode(tokenizer->encode(text), false), text);
     }
+}
+
+void TestTokenizerGoldens::sentencepiece_models_data() {
+    QTest::addColumn<QString>("kind");
+    QTest::addColumn<bool>("bos");
+    QTest::newRow("spm_bpe") << "SentencePiece BPE" << true;
+    QTest::newRow("spm_unigram") << "Unigram" << false;
+}
+
+// SentencePiece's own library gives ids without BOS.
+void TestTokenizerGoldens::sentencepiece_models() {
+    QFETCH(QString, kind);
+    QFETCH(bool, bos);
+    const fs::path folder = folder_ / QTest::currentDataTag();
+    const auto tokenizer = load_tokenizer(folder);
+    QCOMPARE(QString::fromStdString(tokenizer->kind()), kind);
+    QCOMPARE(tokenizer->prepends_bos(), bos);
+    const Json golden = read_json(folder / "golden.json");
+    QVERIFY(golden["cases"].size() > 40);
+    QCOMPARE(tokenizer->vocab_size(), golden["vocab_size"].get<std::int64_t>());
+    for (const Json& row : golden["cases"]) {
+        const auto ids = tokenizer->encode(row["text"].get<std::string>(), false);
+        QVERIFY2(ids == ids_of(row["ids"]),
+                 (row["text"].dump(-1, ' ', true) + ": got " + Json(ids).dump() + ", want " + row["ids"].dump()).c_str());
+    }
+    QCOMPARE(tokenizer->decode(tokenizer->encode("the stream")), std::string("the stream"));
 }
 
 QTEST_GUILESS_MAIN(TestTokenizerGoldens)
