@@ -45,13 +45,15 @@ class Tinyworld : public World {
         add(8, make_repeats({vocabulary().begin() + 3, vocabulary().end()}, 4, 30));
         all_ = ids({vocabulary().begin() + 3, vocabulary().end()});
         names_ = ids(names->all());
+        first_ = names_;
+        while (first_.size() < 80) first_.push_back(all_[first_.size() * 7 % all_.size()]);
     }
 
     /// Two rows in five only repeat: names, or a few dozen words, or any words. Copying is learned on few words first, and then for all.
     std::vector<int> training_row(Rng& rng, int length) const override {
         if (rng.chance(repeating_percent)) {
             const std::size_t kind = rng.below(3);
-            return repeating_row(rng, length, kind == 0 ? names_ : kind == 1 ? some(rng) : all_);
+            return repeating_row(rng, length, kind == 0 ? first_ : kind == 1 ? some(rng) : all_);
         }
         std::vector<int> row{bos};
         while (static_cast<int>(row.size()) < length) {
@@ -63,7 +65,7 @@ class Tinyworld : public World {
     }
 
     std::vector<int> warm_up_row(Rng& rng, int length) const override {
-        return repeating_row(rng, length, rng.chance(75) ? names_ : all_);
+        return repeating_row(rng, length, rng.chance(85) ? first_ : all_);
     }
 
   private:
@@ -89,7 +91,7 @@ class Tinyworld : public World {
 
     std::vector<std::size_t> weights_;
     std::size_t total_ = 0;
-    std::vector<int> all_, names_;
+    std::vector<int> all_, names_, first_;
 };
 
 /// Rows of random syllables in which a stretch comes again after a gap.
