@@ -93,6 +93,7 @@ class TestPlanted : public QObject {
         options.model = std::string(MICROTOME_SOURCE_DIR) + "/resources/models/planted";
         options.dtype = dtype.toStdString();
         options.device = "cpu";
+        options.threads = 1;
         auto session = Session::open(options);
         int cells = 0, changed = 0;
         for (const PromptPair& pair : read_pairs(options.model + "/prompts/induction.jsonl")) {
