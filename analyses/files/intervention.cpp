@@ -1,7 +1,7 @@
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <limits>
-#include <regex>
 
 #include "analyses/files/positions.h"
 #include "analyses/files/session_file.h"
@@ -12,8 +12,42 @@
 namespace microtome {
 namespace {
 
-constexpr std::size_t longest_target = 200;  // also bounds the recursion of std::regex
+constexpr std::size_t longest_target = 200;
 constexpr int most_layers = 1000;
+
+bool word_character(unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-';
+}
+
+// Takes up to nine digits off the front of `text`.
+bool take_number(std::string_view& text) {
+    std::size_t n = 0;
+    while (n < std::min<std::size_t>(text.size(), 9) && std::isdigit(static_cast<unsigned char>(text[n]))) ++n;
+    text.remove_prefix(n);
+    return n > 0;
+}
+
+bool take(std::string_view& text, std::string_view start) {
+    if (!text.starts_with(start)) return false;
+    text.remove_prefix(start.size());
+    return true;
+}
+
+// A neuron "L5.mlp.n1234" or a feature "L8.sae:NAME.f12".
+bool is_part(std::string_view text) {
+    if (!take(text, "L") || !take_number(text)) return false;
+    if (take(text, ".mlp.n")) return take_number(text) && text.empty();
+    if (!take(text, ".sae:")) return false;
+    std::string_view name = text.substr(0, text.find('.'));
+    text.remove_prefix(name.size());
+    return !name.empty() && std::all_of(name.begin(), name.end(), word_character) && take(text, ".f") && take_number(text) && text.empty();
+}
+
+// "blocks.9.mlp.W_out": words with dots between.
+bool is_weight(std::string_view text) {
+    const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) { return (word_character(c) && c != '-') || c == '.'; });
+    return plain && !text.starts_with('.') && !text.ends_with('.') && text.find("..") == std::string_view::npos;
+}
 
 // Does the pattern name a site of any model?
 bool matches_a_site(const std::string& pattern) {
@@ -46,15 +80,14 @@ const std::vector<std::string>& intervention_types() {
 }
 
 void check_target(const std::string& type, const std::string& target, const std::string& subject) {
-    static const std::regex weight("[A-Za-z_]\\w*(\\.\\w+)*"), part("L\\d{1,4}\\.(mlp\\.n\\d{1,9}|sae:[\\w-]+\\.f\\d{1,9})");
     const std::string expected =
         type == "edit_weight" ? "the name of a weight, such as blocks.9.mlp.W_out" : "L9.H6.z or blocks.9.attn.hook_z";
     if (target.empty() || target.size() > longest_target) throw Error(subject, expected, "\"" + target + "\"");
     if (type == "edit_weight") {
-        if (!std::regex_match(target, weight)) throw Error(subject, expected, "\"" + target + "\"");
+        if (!is_weight(target)) throw Error(subject, expected, "\"" + target + "\"");
     } else if (target.find('*') != std::string::npos) {
         if (!matches_a_site(target)) throw Error(subject, "a pattern that some site matches (microtome list sites)", "\"" + target + "\"");
-    } else if (!std::regex_match(target, part)) {
+    } else if (!is_part(target)) {
         try {
             parse_target(target);
         } catch (const Error& error) {

@@ -86,34 +86,47 @@ void check_utf8(std::string_view text, const std::string& file) {
 }
 
 template <class P, class Read>
-std::vector<P> read_rows(const std::filesystem::path& path, const Names& known, Read read) {
-    const std::string file = path.string(), whole = read_file(path, most_bytes);
-    std::string_view text = whole;
+std::vector<P> parse_rows(std::string_view text, bool csv, const std::string& file, const Names& known, Read read) {
+    const bool empty = text.empty();
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // byte order mark, as spreadsheets write it
     check_utf8(text, file);
     std::vector<P> prompts;
     auto visit = [&](const Json& row, const std::string& subject) { prompts.push_back(read(row, subject)); };
-    std::string extension = path.extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (extension == ".csv")
+    if (csv)
         each_row(text, file, known, visit);
     else
         each_line(text, file, known, visit);
-    if (prompts.empty()) throw Error(file, "at least one prompt", text.empty() ? "an empty file" : "none");
+    if (prompts.empty()) throw Error(file, "at least one prompt", empty ? "an empty file" : "none");
     return prompts;
+}
+
+bool is_csv(const std::filesystem::path& file) {
+    std::string extension = file.extension().string();
+    std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+    return extension == ".csv";
 }
 
 }  // namespace
 
-std::vector<Prompt> read_prompts(const std::filesystem::path& file) {
+std::vector<Prompt> parse_prompts(std::string_view text, bool csv, const std::string& file) {
     static const Names known{"text", "ids", "label", "group", "spans", "prepend_bos"};
-    return read_rows<Prompt>(file, known, [](const Json& row, const std::string& subject) { return prompt_from_json(row, subject, ""); });
+    return parse_rows<Prompt>(text, csv, file, known,
+                              [](const Json& row, const std::string& subject) { return prompt_from_json(row, subject, ""); });
+}
+
+std::vector<PromptPair> parse_pairs(std::string_view text, bool csv, const std::string& file) {
+    static const Names known{"id",        "clean",   "corrupt", "answer", "foil",  "clean_ids",  "corrupt_ids",
+                             "answer_id", "foil_id", "label",   "group",  "spans", "prepend_bos"};
+    return parse_rows<PromptPair>(text, csv, file, known,
+                                  [](const Json& row, const std::string& subject) { return pair_from_json(row, subject, ""); });
+}
+
+std::vector<Prompt> read_prompts(const std::filesystem::path& file) {
+    return parse_prompts(read_file(file, most_bytes), is_csv(file), file.string());
 }
 
 std::vector<PromptPair> read_pairs(const std::filesystem::path& file) {
-    static const Names known{"id",        "clean",   "corrupt", "answer", "foil",  "clean_ids",  "corrupt_ids",
-                             "answer_id", "foil_id", "label",   "group",  "spans", "prepend_bos"};
-    return read_rows<PromptPair>(file, known, [](const Json& row, const std::string& subject) { return pair_from_json(row, subject, ""); });
+    return parse_pairs(read_file(file, most_bytes), is_csv(file), file.string());
 }
 
 }  // namespace microtome

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -43,8 +44,11 @@ PromptPair pair_from_json(const Json& json, const std::string& subject, const st
 Json to_json(const Prompt& prompt);
 Json to_json(const PromptPair& pair);
 
-/// Reads a .jsonl or .csv file; errors name file and line.
+/// Reads a .csv file or, with any other ending, JSON lines; errors name file and line.
 std::vector<Prompt> read_prompts(const std::filesystem::path& file);
 std::vector<PromptPair> read_pairs(const std::filesystem::path& file);
+/// The same of a text; `file` is its name in messages.
+std::vector<Prompt> parse_prompts(std::string_view text, bool csv, const std::string& file);
+std::vector<PromptPair> parse_pairs(std::string_view text, bool csv, const std::string& file);
 
 }  // namespace microtome

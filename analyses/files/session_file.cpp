@@ -1,7 +1,7 @@
 #include "analyses/files/session_file.h"
 
+#include <algorithm>
 #include <array>
-#include <regex>
 #include <set>
 
 #include "core/base/error.h"
@@ -46,6 +46,12 @@ std::string choice(JsonReader& reader, const std::string& key, const std::string
     return value;
 }
 
+bool is_device(std::string_view name) {
+    if (name == "auto" || name == "cpu" || name == "cuda") return true;
+    if (!name.starts_with("cuda:") || name.size() == 5 || name.size() > 8) return false;
+    return std::all_of(name.begin() + 5, name.end(), [](unsigned char c) { return std::isdigit(c); });
+}
+
 SessionModel read_model(JsonReader reader) {
     SessionModel model;
     model.path = reader.string("path");
@@ -53,9 +59,7 @@ SessionModel read_model(JsonReader reader) {
     model.sha256 = reader.string("sha256", "");
     model.dtype = choice(reader, "dtype", model.dtype, {"float32", "float64", "bfloat16", "float16"});
     model.device = reader.string("device", model.device);
-    static const std::regex device("auto|cpu|cuda(:\\d{1,3})?");
-    if (model.device.size() > 10 || !std::regex_match(model.device, device))
-        throw Error(reader.pointer("device"), "auto, cpu or cuda[:N]", "\"" + model.device + "\"");
+    if (!is_device(model.device)) throw Error(reader.pointer("device"), "auto, cpu or cuda[:N]", "\"" + model.device + "\"");
     model.processing = choice(reader, "processing", model.processing, {"raw", "processed"});
     reader.done();
     return model;

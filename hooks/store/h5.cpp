@@ -49,6 +49,14 @@ Id with_parents(const std::string& subject) {
     return list;
 }
 
+// Without the time of writing, which HDF5 would store: equal contents give equal files.
+Id new_dataset(const std::string& subject) {
+    Id made = own(
+        H5Pclose, [] { return H5Pcreate(H5P_DATASET_CREATE); }, subject, "a new dataset");
+    check([&] { return H5Pset_obj_track_times(made, false); }, subject, "a new dataset");
+    return made;
+}
+
 // A dataset may name other files for its bytes, or plug-ins to decode them: neither is ever followed.
 void refuse_outside(hid_t dataset, const std::string& subject) {
     const Id made = own(
@@ -153,8 +161,9 @@ Dataset Group::dataset(const std::string& path) const {
 
 Dataset Group::create_dataset(const std::string& path, Type type, const Shape& shape) {
     const std::string subject = below(path);
-    const Id stored = type_id(type, subject), space = simple_space(shape, subject), links = with_parents(subject);
-    return {check([&] { return H5Dcreate2(*id_, path.c_str(), stored, space, links, H5P_DEFAULT, H5P_DEFAULT); }, subject, "a new dataset"),
+    const Id stored = type_id(type, subject), space = simple_space(shape, subject), links = with_parents(subject),
+             made = new_dataset(subject);
+    return {check([&] { return H5Dcreate2(*id_, path.c_str(), stored, space, links, made, H5P_DEFAULT); }, subject, "a new dataset"),
             H5Dclose, subject};
 }
 
@@ -165,8 +174,7 @@ Dataset Group::create_extendible(const std::string& path, Type type, const Shape
     const int rank = static_cast<int>(now.size());
     const Id space = own(
         H5Sclose, [&] { return H5Screate_simple(rank, now.data(), most.data()); }, subject, "a shape");
-    const Id made = own(
-        H5Pclose, [] { return H5Pcreate(H5P_DATASET_CREATE); }, subject, "a new dataset");
+    const Id made = new_dataset(subject);
     check([&] { return H5Pset_chunk(made, rank, chunk.data()); }, subject, "a shape that can be chunked");
     // Rows are written before they are read: filling a new chunk with zeros first would write it twice.
     if (type != Type::string) check([&] { return H5Pset_fill_time(made, H5D_FILL_TIME_NEVER); }, subject, "a new dataset");

@@ -1,6 +1,5 @@
 // The description of parameter and result structs: types, defaults, strict reading, and the Analysis made of them.
 #include <QtTest>
-#include <regex>
 #include <set>
 
 #include "analyses/register.h"
@@ -193,18 +192,21 @@ void TestFields::an_analysis_runs() {
 // Every file that registers an analysis has its line in catalog.inc and the other way round.
 void TestFields::sources_and_catalog_agree() {
     const std::filesystem::path folder = std::filesystem::path(MICROTOME_SOURCE_DIR) / "analyses";
-    auto found_in = [](const std::filesystem::path& file, const std::regex& pattern) {
-        std::string text = read_file(file);
+    // The names in lines of `file` that begin with `start` and go on to a comma or parenthesis.
+    auto found_in = [](const std::filesystem::path& file, const std::string& start) {
+        const std::string text = "\n" + read_file(file);
         std::vector<std::string> names;
-        for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) names.push_back((*it)[1]);
+        for (std::size_t at = 0; (at = text.find("\n" + start, at)) != std::string::npos;) {
+            at += start.size() + 1;
+            names.push_back(text.substr(at, text.find_first_of(",)", at) - at));
+        }
         return names;
     };
-    const std::regex registration("\\nMICROTOME_ANALYSIS\\((\\w+)"), line("\\nANALYSIS\\((\\w+)\\)");
     std::set<std::string> registered;
     for (const auto& entry : std::filesystem::directory_iterator(folder))
         if (entry.path().extension() == ".cpp")
-            for (const std::string& name : found_in(entry.path(), registration)) QVERIFY(registered.insert(name).second);
-    std::vector<std::string> lines = found_in(folder / "catalog.inc", line);
+            for (const std::string& name : found_in(entry.path(), "MICROTOME_ANALYSIS(")) QVERIFY(registered.insert(name).second);
+    std::vector<std::string> lines = found_in(folder / "catalog.inc", "ANALYSIS(");
     std::set<std::string> listed(lines.begin(), lines.end());
     QCOMPARE(listed.size(), lines.size());
     QCOMPARE(listed, registered);

@@ -75,7 +75,7 @@ void TestSerialize::random_results_round_trip_json() {
 }
 
 void TestSerialize::random_results_round_trip_files() {
-    for (unsigned seed = 0; seed < 25; ++seed) {
+    for (unsigned seed = 0; seed < 12; ++seed) {
         const Result result = RandomResult(1000 + seed).result();
         const auto folder = path("run" + std::to_string(seed)) / "deep";
         write_result(folder, result);
@@ -97,7 +97,7 @@ void TestSerialize::large_grids_live_in_hdf5() {
     QVERIFY(!json["views"]["effect"].contains("minus_infinity"));
     write_result_h5(path("result.h5"), result);
     QCOMPARE(Bits::of(result_from_json(json, path(""), "x")), Bits::of(result));
-    QVERIFY(error_of([&] { result_from_json(json, path("nowhere"), "x"); }).contains("expected an HDF5 file, got no such file"));
+    QVERIFY(error_of([&] { result_from_json(json, path("nowhere"), "x"); }).contains("result.h5: expected"));
     json["views"]["effect"]["values"]["h5"] = "/views/other";
     QCOMPARE(error_of([&] { result_from_json(json, path(""), "x"); }),
              QString(R"(x#/views/effect/values: expected {"h5":"/views/effect"}, got {"h5":"/views/other"})"));
@@ -215,7 +215,8 @@ void TestSerialize::mistakes() {
 void TestSerialize::any_value_anywhere() {
     for (unsigned seed = 0; seed < 12; ++seed) {
         const Json whole = result_to_json(RandomResult(seed).result());
-        for (const auto& [pointer, ignored] : whole.flatten().items())
+        const Json flat = whole.flatten();
+        for (const auto& [pointer, ignored] : flat.items())
             for (const char* value :
                  {"null", "-1", "1e300", "\"\"", "[]", "{}", "[[]]", "18446744073709551615", "true", "{\"h5\":\"/views/view_0\"}"}) {
                 Json json = whole;
@@ -241,7 +242,7 @@ void TestSerialize::views_that_do_not_hold_together() {
 void TestSerialize::damaged_hdf5() {
     write_result_h5(path("whole.h5"), RandomResult(3).result());
     const std::string whole = read_file(path("whole.h5"));
-    for (std::size_t cut = 0; cut < whole.size() - 1; cut += whole.size() / 40) {
+    for (std::size_t cut = 0; cut < whole.size() - 1; cut += whole.size() / 23) {
         std::ofstream(path("cut.h5"), std::ios::binary).write(whole.data(), static_cast<std::streamsize>(cut));
         QVERIFY(!error_of([&] { read_result_h5(path("cut.h5")); }).isEmpty());
     }

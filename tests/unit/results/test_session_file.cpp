@@ -85,8 +85,10 @@ void TestSessionFile::targets() {
          {"L3.H1.z", "L9.mlp_out", "blocks.9.attn.hook_z", "hook_embed", "blocks.*.hook_resid_post", "L5.mlp.n1234", "L8.sae:res-jb.f5432"})
         check_target("zero", good, "t");
     check_target("edit_weight", "blocks.9.mlp.W_out", "t");
-    for (const char* bad :
-         {"", "L3", "L3.H1", "L3.H1.mlp_out", "L3.Hx.z", "blocks.9.attn.hook_y", "blocks.*.hook_nothing", "L-1.z", "../x", "L5.mlp.n"})
+    for (const char* bad : {".a", "a.", "a..b", "a b", "a-b", "a/b"})
+        QVERIFY2(!error_of([&] { check_target("edit_weight", bad, "t"); }).isEmpty(), bad);
+    for (const char* bad : {"", "L3", "L3.H1", "L3.H1.mlp_out", "L3.Hx.z", "blocks.9.attn.hook_y", "blocks.*.hook_nothing", "L-1.z", "../x",
+                            "L5.mlp.n", "L5.mlp.n3x", "L8.sae:.f3", "L8.sae:a b.f3", "L8.sae:res", "L8.sae:res.f"})
         QVERIFY2(!error_of([&] { check_target("zero", bad, "t"); }).isEmpty(), bad);
     QVERIFY(
         error_of([] { check_target("zero", std::string(100'000, 'a'), "t"); }).startsWith("t: expected L9.H6.z or blocks.9.attn.hook_z"));
