@@ -7,11 +7,12 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace microtome;
+    Json written;
     try {
-        const Json written = to_json(session_from_json(parse_json({reinterpret_cast<const char*>(data), size}, "fuzz"), "fuzz"));
-        if (to_json(session_from_json(parse_json(written.dump(), "again"), "again")).dump() != written.dump()) std::abort();
-    } catch (const Error& error) {
-        if (error.subject().starts_with("again")) std::abort();
+        written = to_json(session_from_json(parse_json({reinterpret_cast<const char*>(data), size}, "fuzz"), "fuzz"));
+    } catch (const Error&) {
+        return 0;
     }
+    if (to_json(session_from_json(parse_json(written.dump(), "again"), "again")).dump() != written.dump()) std::abort();
     return 0;
 }

@@ -256,3 +256,47 @@ put(P, "length_giant", varint(1 << 3 | 2) + varint(2**64 - 1) + b"a")
 put(P, "varint_long", b"\x0a" + b"\xff" * 11)
 put(P, "group", b"\x0b\x0c")
 put(P, "wire_type_7", b"\x0f")
+
+# Sessions: the documented one, every key, and older and newer schemas.
+S = "session"
+put(S, "example", (HERE.parent.parent / "unit/results/data/example.microtome.json").read_bytes())
+put(S, "empty", {"schema": 1})
+put(S, "newer", {"schema": 2})
+put(S, "schema_0", {"schema": 0, "prompts": [{"id": "p1", "clean": "a", "corrupted": "b"}]})
+put(S, "schema_0_malformed", {"schema": 0, "prompts": [{"id": "p1", "clean": "a", "corrupted": "b"}, 3, None]})
+put(S, "every_key", {
+    "schema": 1, "model": {"path": "../a", "sha256": "00", "dtype": "bfloat16", "device": "cuda:1", "processing": "processed"}, "threads": 4096, "seed": -3,
+    "prompts": [{"id": "p", "clean": "a", "spans": {"S2": [-3, -1], "x": "y", "END": -1}, "prepend_bos": False, "label": "l", "group": "g"},
+                {"id": "q", "clean_ids": [1], "corrupt_ids": [2], "answer_id": [3, 4], "foil": ["a", "b"]}],
+    "interventions": [{"id": "i", "type": "noise", "target": "blocks.*.attn.hook_z", "positions": "role:S2,3,5-7,-1,last", "heads": [0, 3], "layers": [2], "strength": -0.5,
+                       "source": "p", "seed": 9, "enabled": False},
+                      {"id": "j", "type": "clamp_feature", "target": "L8.sae:res-jb.f5", "positions": "token: John"},
+                      {"id": "k", "type": "edit_weight", "target": "blocks.0.mlp.W_out"}, {"id": "n", "type": "zero", "target": "L5.mlp.n12"}],
+    "steps": [{"id": "s.1", "run": "logit-lens", "top_k": [1, {"x": None}]}], "exports": [{"step": "s.1", "data": "d.csv"}], "views": {"a": {"b": [1]}}, "notes": "two\nlines"})
+
+# Prompt files: the first byte says pairs or prompts (2) and CSV or JSON lines (1).
+S = "prompts"
+put(S, "pairs_jsonl", b'\x02{"clean": "a b", "corrupt": "a c", "answer": " Mary", "foil": [" John", " Tom"]}\r\n\n{"clean_ids": [1, 2], "corrupt_ids": [1, 3], "answer_id": 5335, '
+    b'"spans": {"IO": [2, 3], "s": "the", "END": -1}, "prepend_bos": false}')
+put(S, "pairs_csv", b'\x03\xef\xbb\xbfclean,corrupt,answer,foil,spans,prepend_bos,label\r\n"Then, ""he"" said",b, Mary,"["" John"", "" Tom""]","{""S2"": [1, 2]}",true,yes\r\n'
+    b'"two\nlines",b,[,,,,\r\n')
+put(S, "prompts_jsonl", b'\x00{"text": "a", "label": 1}\n{"ids": [0, 2147483647], "label": true, "group": "g"}\n')
+put(S, "prompts_csv", b'\x01ids,group\n"[3, 4]",7\n')
+put(S, "open_quote", b'\x01text\n"a\nb')
+put(S, "not_utf8", b'\x00{"text": "\xc3("}')
+put(S, "empty", b"\x01")
+
+# Results: a grid, one whose values are elsewhere, and the other kinds.
+S = "result"
+axes = [{"name": "layer", "labels": ["0", "1"]}, {"name": "position", "labels": ["When", " Mary"]}]
+grid = {"kind": "grid", "help": "Effect", "unit": "logit difference", "diverging": True, "axes": axes, "shape": [2, 2], "values": [[0.1, None], [None, 3.0]],
+        "mask": [[True, True], [True, False]], "sem": None, "minus_infinity": [2]}
+put(S, "grid", {"schema": 1, "analysis": "activation-patching", "views": {"effect": grid}, "summary": {"clean": 3.55, "corrupt": None}, "warnings": ["one"], "complete": True})
+put(S, "in_h5", {"schema": 1, "analysis": "a", "views": {"effect": {**grid, "values": {"h5": "/views/effect"}, "sem": {"h5": "/views/effect.sem"}}}, "summary": {}})
+put(S, "others", {"schema": 1, "analysis": "a", "views": {
+    "s": {"kind": "scalar", "help": "", "unit": "u", "value": None, "plus_infinity": [0]},
+    "c": {"kind": "curve", "help": "", "unit": "", "x_name": "step", "x": [1, 2], "series": [{"name": "loss", "y": [0.5, None], "sem": [0.1, 0.2], "minus_infinity": [1]}]},
+    "t": {"kind": "table", "help": "", "columns": [{"name": "token", "unit": ""}, {"name": "p", "unit": ""}], "rows": [["a", 1], ["b", None], [3, 0.5]], "plus_infinity": [3]},
+    "g": {"kind": "graph", "help": "", "unit": "", "nodes": [{"id": "a", "kind": "head", "layer": 0, "head": 1, "label": "L0.H1"}, {"id": "b", "kind": "logits", "position": 3, "label": ""}],
+          "edges": [{"source": "a", "target": "b", "score": 1.5, "exact": None}, {"source": "b", "target": "a", "score": None, "exact": 0.25}], "minus_infinity": [1]},
+    "w": {"kind": "token_text", "help": "", "unit": "", "diverging": True, "tokens": ["a", ","], "values": [1, None]}}, "summary": {}, "warnings": [], "complete": False})

@@ -24,6 +24,7 @@ class TestSessionFile : public QObject {
     Q_OBJECT
   private Q_SLOTS:
     void the_example_is_read();
+    void the_example_is_the_documented_one();
     void the_example_is_written_back();
     void every_member_round_trips();
     void an_empty_session_has_defaults();
@@ -50,6 +51,11 @@ void TestSessionFile::the_example_is_read() {
     QCOMPARE(s.exports.at(0).figure, std::string("s1.svg"));
     QCOMPARE(s.exports.at(1).store, std::string("acts.h5"));
     QCOMPARE(s.views["layout"], Json("Patching"));
+}
+
+void TestSessionFile::the_example_is_the_documented_one() {
+    const std::string page = read_file(std::filesystem::path(MICROTOME_SOURCE_DIR) / "resources/docs/formats.md");
+    QVERIFY(page.find("```json\n" + read_file(example) + "```") != std::string::npos);
 }
 
 void TestSessionFile::the_example_is_written_back() {
