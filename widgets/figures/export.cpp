@@ -17,6 +17,7 @@ namespace {
 
 constexpr double mm_per_point = 25.4 / 72;
 constexpr const char* png_key = "microtome";
+constexpr qsizetype most_manifest = 64 << 20;
 
 /// A figure's size in painter units, and how large a unit is.
 struct Sheet {
@@ -76,6 +77,22 @@ std::string png_bytes(PlotScene& scene, const ExportOptions& options) {
     return options.manifest.empty() ? bytes.toStdString() : with_png_text(bytes.toStdString(), png_key, options.manifest);
 }
 
+/// The attachment that pdf_bytes made; enough of PDF's structure for files that Qt wrote.
+std::string pdf_manifest(const std::filesystem::path& file) {
+    QByteArray bytes = QByteArray::fromStdString(read_file(file));
+    qsizetype name = bytes.indexOf("/F (manifest.json)"), link = name < 0 ? -1 : bytes.indexOf("/EF <</F ", name);
+    if (link < 0) return {};
+    QByteArray number = bytes.mid(link + 9, 10);
+    qsizetype object = bytes.indexOf("\n" + number.left(number.indexOf(' ')) + " 0 obj"),
+              from = object < 0 ? -1 : bytes.indexOf("stream\n", object);
+    qsizetype to = from < 0 ? -1 : bytes.indexOf("\nendstream", from);
+    if (to < 0 || to - from > most_manifest) return {};
+    QByteArray packed = bytes.mid(from + 7, to - from - 7);
+    if (!bytes.mid(object, from - object).contains("/FlateDecode")) return packed.toStdString();
+    // qUncompress wants the length in front; 0 lets it grow.
+    return qUncompress(QByteArray(4, '\0') + packed).toStdString();
+}
+
 std::string svg_manifest(const std::filesystem::path& file) {
     QXmlStreamReader reader(QByteArray::fromStdString(read_file(file)));
     while (!reader.atEnd())
@@ -133,8 +150,9 @@ void export_figure(const NamedView& view, const std::filesystem::path& file, con
 
 std::string read_figure_metadata(const std::filesystem::path& file) {
     std::string kind = file.extension().string(), manifest;
-    if (kind != ".svg" && kind != ".png") throw Error(file.string(), "a figure's name ending in .svg or .png", "'" + kind + "'");
-    manifest = kind == ".svg" ? svg_manifest(file) : png_text(read_file(file), png_key);
+    if (kind != ".svg" && kind != ".pdf" && kind != ".png")
+        throw Error(file.string(), "a figure's name ending in .svg, .pdf or .png", "'" + kind + "'");
+    manifest = kind == ".svg" ? svg_manifest(file) : kind == ".pdf" ? pdf_manifest(file) : png_text(read_file(file), png_key);
     if (manifest.empty()) throw Error(file.string(), "a figure with the manifest of what made it", "none");
     return manifest;
 }

@@ -29,7 +29,7 @@ void export_scene(PlotScene& scene, const std::filesystem::path& file, const Exp
 std::string figure_svg(PlotScene& scene, const ExportOptions& options);
 QImage figure_image(PlotScene& scene, const ExportOptions& options);
 
-/// The manifest stored in an SVG or PNG; an Error if it has none.
+/// The manifest stored in a figure; an Error if it has none. Of PDFs, those written here.
 std::string read_figure_metadata(const std::filesystem::path& file);
 
 }  // namespace microtome

@@ -13,16 +13,20 @@ struct HeatmapScene::Frame {
 
 namespace {
 
-/// Lines at 45° over `rect`, cut exactly at its edges, on a grid shared by all cells.
-void hatch(QPainter& painter, const QRectF& rect, const FigureStyle& style, double spacing) {
+constexpr double most_file_pixels = 4.2e6;
+
+/// Lines at 45° over `rect`, rising to the right or falling, cut exactly at its edges.
+void hatch(QPainter& painter, const QRectF& rect, double spacing, const QPen& pen, bool falling = false) {
     std::vector<QLineF> lines;
     for (double sum = std::ceil((rect.left() + rect.top()) / spacing) * spacing; sum < rect.right() + rect.bottom(); sum += spacing) {
         // Points with x + y = sum.
         double x0 = std::max(rect.left(), sum - rect.bottom()), x1 = std::min(rect.right(), sum - rect.top());
-        if (x1 > x0) lines.emplace_back(x0, sum - x0, x1, sum - x1);
+        if (x1 <= x0) continue;
+        double flip = rect.top() + rect.bottom();  // mirrored: falling lines
+        falling ? lines.emplace_back(x0, flip - (sum - x0), x1, flip - (sum - x1)) : lines.emplace_back(x0, sum - x0, x1, sum - x1);
     }
     painter.setRenderHint(QPainter::Antialiasing, true);
-    painter.setPen(style.pen(style.line, 0.07));
+    painter.setPen(pen);
     for (const QLineF& line : lines) painter.drawLine(line);
     painter.setRenderHint(QPainter::Antialiasing, false);
 }
@@ -52,8 +56,8 @@ void HeatmapScene::paint(QPainter& painter, QRectF rect, const FigureStyle& styl
     for (std::size_t p = 0; p < layout_.panels.size(); ++p) {
         bool missing = !content_.keys.empty() && content_.keys.front().kind == HeatmapContent::Key::Kind::missing;
         if (missing)
-            hatch(painter, layout_.panels[p], style,
-                  std::clamp(std::min(layout_.cell_w, layout_.cell_h) * 0.6, style.em(0.25), style.em(0.6)));
+            hatch(painter, layout_.panels[p], std::clamp(std::min(layout_.cell_w, layout_.cell_h) * 0.6, style.em(0.25), style.em(0.6)),
+                  style.pen(style.line, 0.07));
         if (cells <= style.vector_cells)
             paint_cells(frame, p);
         else
@@ -90,6 +94,7 @@ void HeatmapScene::paint_cells(const Frame& frame, std::size_t panel) {
             frame.painter.setBrush(known ? QBrush(QColor(content_.scale.color(grid_->values[flat]))) : QBrush(Qt::NoBrush));
             frame.painter.drawRect(cell);
         }
+    if (options_.hatch_negative) paint_signs(frame, panel);
     if (grid_->sem.empty() || std::min(layout_.cell_w, layout_.cell_h) < frame.style.em(0.7)) return;
     PaintGroup marks(frame.painter, "uncertain");
     for (std::size_t r = 0; r < w.rows; ++r)
@@ -102,33 +107,62 @@ void HeatmapScene::paint_cells(const Frame& frame, std::size_t panel) {
         }
 }
 
-void HeatmapScene::paint_image(const Frame& frame, std::size_t panel) {
+void HeatmapScene::paint_signs(const Frame& frame, std::size_t panel) {
     const GridWindow& w = content_.window;
-    QImage& image = images_[panel];
-    if (image.isNull()) {
-        image = QImage(static_cast<int>(w.cols), static_cast<int>(w.rows), QImage::Format_ARGB32_Premultiplied);
-        for (std::size_t r = 0; r < w.rows; ++r) {
-            auto* line = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(r)));
-            for (std::size_t c = 0; c < w.cols; ++c) {
-                std::size_t flat = slices_->flat(panel, w.row + r, w.col + c);
-                line[c] = grid_->computed(flat) ? content_.scale.color(grid_->values[flat]) | 0xff000000u : 0;
-            }
+    PaintGroup group(frame.painter, "negative");
+    for (std::size_t r = 0; r < w.rows; ++r)
+        for (std::size_t c = 0; c < w.cols; ++c) {
+            std::size_t flat = slices_->flat(panel, w.row + r, w.col + c);
+            double value = grid_->values[flat];
+            if (!grid_->computed(flat) || !std::isfinite(value) || value >= 0) continue;
+            QColor ink = ink_on(QColor(content_.scale.color(value)));
+            ink.setAlphaF(0.35f);
+            hatch(frame.painter, cell_rect(w.row + r, w.col + c, panel), frame.style.em(0.45), frame.style.pen(ink, 0.06), true);
+        }
+}
+
+QImage HeatmapScene::cell_image(std::size_t panel) const {
+    const GridWindow& w = content_.window;
+    QImage image(static_cast<int>(w.cols), static_cast<int>(w.rows), QImage::Format_ARGB32_Premultiplied);
+    const Stops& stops = stops_of(content_.scale.map());
+    Range range = content_.scale.range();
+    double scale = 256 / (range.high - range.low);
+    for (std::size_t r = 0; r < w.rows; ++r) {
+        auto* line = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(r)));
+        for (std::size_t c = 0; c < w.cols; ++c) {
+            std::size_t flat = slices_->flat(panel, w.row + r, w.col + c);
+            double value = grid_->values[flat];
+            QRgb color =
+                std::isfinite(value) ? stops[static_cast<std::size_t>(std::clamp((value - range.low) * scale, 0.0, 255.0))] : nan_color();
+            line[c] = grid_->computed(flat) ? color | 0xff000000u : 0;  // what is not computed lets the hatching through
         }
     }
+    return image;
+}
+
+void HeatmapScene::paint_image(const Frame& frame, std::size_t panel) {
+    const GridWindow& w = content_.window;
     const QRectF& body = layout_.panels[panel];
-    QSize pixels = frame.painter.transform().mapRect(body).size().toSize() * frame.painter.device()->devicePixelRatioF();
-    frame.painter.setRenderHint(QPainter::LosslessImageRendering, true);
+    QSize cells(static_cast<int>(w.cols), static_cast<int>(w.rows)), wanted = cells;
     if (frame.style.vector) {
-        // Enlarged here, so that no viewer smooths the cells.
-        int times = std::clamp(2048 / std::max(image.width(), image.height()), 1, 8);
-        frame.painter.drawImage(body, image.scaled(image.size() * times, Qt::IgnoreAspectRatio, Qt::FastTransformation));
-    } else if (pixels.width() < image.width() || pixels.height() < image.height()) {
-        // Cells smaller than a pixel: the mean colour of those under a pixel, not whichever happens to be hit.
-        if (pixels.isEmpty()) return;
-        frame.painter.drawImage(body, image.scaled(pixels, Qt::IgnoreAspectRatio, Qt::SmoothTransformation));
+        // Enlarged here, so that no viewer smooths the cells; many large panels together must stay a reasonable file.
+        auto pixels = static_cast<double>(w.cols * w.rows * layout_.panels.size());
+        wanted = cells * std::clamp(std::sqrt(most_file_pixels / pixels), 0.05, 8.0);
+        if (wanted.width() > cells.width()) wanted = cells * (wanted.width() / cells.width());
     } else {
-        frame.painter.drawImage(body, image);
+        wanted = (frame.painter.transform().mapRect(body).size() * frame.painter.device()->devicePixelRatioF()).toSize().boundedTo(cells);
     }
+    if (wanted.isEmpty()) return;
+    QImage& image = images_[panel];
+    if (image.size() != wanted) {
+        // Cells smaller than a pixel give their mean colour, not whichever cell happens to be hit.
+        bool smaller = wanted.width() < cells.width() || wanted.height() < cells.height();
+        image = cell_image(panel);
+        if (wanted != cells)
+            image = image.scaled(wanted, Qt::IgnoreAspectRatio, smaller ? Qt::SmoothTransformation : Qt::FastTransformation);
+    }
+    frame.painter.setRenderHint(QPainter::LosslessImageRendering, true);
+    frame.painter.drawImage(body, image);
 }
 
 void HeatmapScene::paint_bar(const Frame& frame) {
@@ -159,7 +193,8 @@ void HeatmapScene::paint_bar(const Frame& frame) {
 void HeatmapScene::paint_keys(const Frame& frame) {
     using Kind = HeatmapContent::Key::Kind;
     for (const HeatmapLayout::PlacedKey& key : layout_.keys) {
-        if (key.kind == Kind::missing) hatch(frame.painter, key.box, frame.style, frame.style.em(0.3));
+        if (key.kind == Kind::missing) hatch(frame.painter, key.box, frame.style.em(0.3), frame.style.pen(frame.style.line, 0.07));
+        if (key.kind == Kind::negative) hatch(frame.painter, key.box, frame.style.em(0.3), frame.style.pen(frame.style.ink, 0.06), true);
         if (key.kind == Kind::nan) frame.painter.fillRect(key.box, QColor(nan_color()));
         if (key.kind == Kind::uncertain) dot(frame.painter, key.box.center(), frame.style.em(0.11), frame.style.ink);
         if (key.kind == Kind::uncertain) continue;

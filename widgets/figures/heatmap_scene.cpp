@@ -47,7 +47,7 @@ void HeatmapScene::read_grid() {
     if (!same) content_.window = whole();
     content_.keys.clear();
     content_.below = content_.above = false;
-    bool missing = false, nan = false, unsure = false;
+    bool missing = false, nan = false, unsure = false, negative = false;
     Range range = content_.scale.range();
     for (std::size_t i = 0; i < grid_->values.size(); ++i) {
         double v = grid_->values[i];
@@ -55,12 +55,14 @@ void HeatmapScene::read_grid() {
         missing |= !known;
         nan |= known && !std::isfinite(v);
         unsure |= uncertain(i);
+        negative |= known && v < 0;
         content_.below |= known && std::isfinite(v) && v < range.low;
         content_.above |= known && std::isfinite(v) && v > range.high;
     }
     using Kind = HeatmapContent::Key::Kind;
     if (missing) content_.keys.push_back({Kind::missing, QStringLiteral("not computed")});
     if (nan) content_.keys.push_back({Kind::nan, QStringLiteral("no value")});
+    if (options_.hatch_negative && negative) content_.keys.push_back({Kind::negative, QStringLiteral("negative")});
     if (unsure) content_.keys.push_back({Kind::uncertain, QStringLiteral("|mean| < 2 SEM")});
     laid_out_style_.reset();
     images_.clear();

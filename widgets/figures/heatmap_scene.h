@@ -42,6 +42,8 @@ class HeatmapScene : public PlotScene {
     GridWindow whole() const { return {0, slices_->rows(), 0, slices_->cols()}; }
     void place_values(const FigureStyle& style);
     void paint_cells(const Frame& frame, std::size_t panel);
+    QImage cell_image(std::size_t panel) const;
+    void paint_signs(const Frame& frame, std::size_t panel);
     void paint_image(const Frame& frame, std::size_t panel);
     void paint_bar(const Frame& frame);
     void paint_keys(const Frame& frame);
@@ -54,7 +56,7 @@ class HeatmapScene : public PlotScene {
     HeatmapLayout layout_;
     QRectF laid_out_for_;
     std::optional<FigureStyle> laid_out_style_;
-    std::vector<QImage> images_;  // of panels too large for rectangles
+    std::vector<QImage> images_;  // of panels too large for rectangles, in the size last painted
 };
 
 }  // namespace microtome

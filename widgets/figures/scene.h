@@ -22,7 +22,8 @@ struct SceneOptions {
     std::string row_axis{}, col_axis{};
     std::optional<Colormap> colormap{};  // none: RdBu_r for signed data, viridis otherwise
     Norm norm{};
-    bool values = true;  // numbers in cells that have room
+    bool values = true;           // numbers in cells that have room
+    bool hatch_negative = false;  // lines over negative cells, for print without colour
 };
 
 class PlotScene {

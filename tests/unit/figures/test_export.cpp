@@ -129,12 +129,14 @@ class TestExport : public QObject {
         ExportOptions options;
         options.manifest =
             "{\n \"schema\": 1, \"prompt\": \"<a> & \\\"b\\\" é ␤ ]]> \\u0001\",\r\n \"long\": \"" + std::string(5000, 'x') + "\"\n}";
-        for (const char* name : {"m.svg", "m.png"}) {
+        for (const char* name : {"m.svg", "m.pdf", "m.png"}) {
             export_figure(effect(), path(name), options);
             QCOMPARE(QString::fromStdString(read_figure_metadata(path(name))), QString::fromStdString(options.manifest));
         }
         export_figure(effect(), path("none.png"));
         QVERIFY_EXCEPTION_THROWN(read_figure_metadata(path("none.png")), Error);
+        export_figure(effect(), path("none.pdf"));
+        QVERIFY_EXCEPTION_THROWN(read_figure_metadata(path("none.pdf")), Error);
         write_file(path("broken.svg"), "<svg><metadata>");
         QVERIFY_EXCEPTION_THROWN(read_figure_metadata(path("broken.svg")), Error);
         QVERIFY_EXCEPTION_THROWN(read_figure_metadata(path("missing.png")), Error);

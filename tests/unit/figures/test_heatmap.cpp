@@ -1,34 +1,9 @@
-#include <QImage>
 #include <QTest>
 
 #include "core/base/error.h"
-#include "tests/unit/figures/grids.h"
-#include "widgets/figures/heatmap_scene.h"
+#include "tests/unit/figures/heatmaps.h"
 
 using namespace microtome;
-
-namespace {
-
-HeatmapScene scene_of(Grid grid, SceneOptions options = {}) {
-    options.title = options.title.empty() ? "Effect of patching" : options.title;
-    options.caption = "a model · 9f3a1c · raw · float32 · a caption that is long enough to need another line in a narrow figure";
-    return {std::make_shared<const Grid>(std::move(grid)), std::move(options)};
-}
-
-QImage grab(PlotScene& scene, QSize size, const FigureStyle& style, double ratio = 1) {
-    QImage image(size * ratio, QImage::Format_RGB32);
-    image.setDevicePixelRatio(ratio);
-    image.fill(Qt::magenta);
-    QPainter painter(&image);
-    scene.paint(painter, QRectF(QPointF(), QSizeF(size)), style);
-    return image;
-}
-
-QRgb at(const QImage& image, QPointF point) {
-    return image.pixel((point * image.devicePixelRatio()).toPoint()) | 0xff000000;
-}
-
-}  // namespace
 
 class TestHeatmap : public QObject {
     Q_OBJECT
@@ -150,63 +125,6 @@ class TestHeatmap : public QObject {
         }
     }
 
-    void text_is_never_cut_nor_overlaps_data() {
-        QTest::addColumn<int>("grid");
-        QTest::addColumn<QSize>("size");
-        QTest::addColumn<int>("font");
-        for (int grid = 0; grid < 8; ++grid)
-            for (QSize size : {QSize(120, 90), QSize(320, 240), QSize(640, 480), QSize(1280, 800), QSize(300, 900)})
-                for (int font : {12, 18, 24})
-                    QTest::addRow("grid %d %dx%d font %d", grid, size.width(), size.height(), font) << grid << size << font;
-    }
-    void text_is_never_cut_nor_overlaps() {
-        QFETCH(int, grid);
-        QFETCH(QSize, size);
-        QFETCH(int, font);
-        Grid grids[] = {layers_by_positions(),
-                        filled({{"layer", counted(12)}, {"head", counted(12)}}),
-                        filled({{"destination", sentence(40)}, {"source", sentence(40)}}, "attention"),
-                        filled({{"kind", {"resid_pre", "attn_out", "mlp_out"}}, {"layer", counted(12)}, {"position", sentence(15)}}),
-                        filled({{"layer", counted(4)}, {"head", counted(4)}, {"destination", sentence(9)}, {"source", sentence(9)}}),
-                        filled({{"position", sentence(15)}}),
-                        filled({{"layer", counted(2)}, {"neuron", counted(2000)}}),
-                        filled({{"layer", counted(12)}, {"head", counted(12)}, {"position", sentence(6)}})};
-        Grid chosen = grids[grid];
-        chosen.mask.assign(chosen.size(), 1);
-        chosen.mask[1] = 0;
-        chosen.values[0] = NAN;
-        HeatmapScene scene = scene_of(chosen);
-        QRectF rect(7, 11, size.width(), size.height());
-        FigureStyle style = FigureStyle::dark_screen(font);
-        const std::vector<PlacedText>& texts = scene.layout(rect, style).texts;
-        // The size chosen for files has room for everything, so there nothing may overlap; a small screen may only lose text.
-        std::vector<QRectF> rects;
-        for (std::size_t i = 0; i < texts.size(); ++i) {
-            QRectF own = text_rect(texts[i]);
-            rects.push_back(own.adjusted(0.5, 0.5, -0.5, -0.5));
-            QVERIFY2(texts[i].box.adjusted(-1, -1, 1, 1).contains(own), qPrintable(texts[i].text));
-            if (size.width() < 20 * font || size.height() < 16 * font) continue;
-            QVERIFY2(rect.contains(own), qPrintable(texts[i].text));
-            for (std::size_t j = 0; j < i; ++j)
-                QVERIFY2(!rects[i].intersects(rects[j]), qPrintable(texts[i].text + " over " + texts[j].text));
-        }
-    }
-
-    void nothing_is_painted_outside() {
-        HeatmapScene scene = scene_of(layers_by_positions());
-        for (QSize size : {QSize(60, 40), QSize(200, 100), QSize(500, 300)}) {
-            QImage image(size + QSize(40, 40), QImage::Format_RGB32);
-            image.fill(Qt::magenta);
-            QPainter painter(&image);
-            scene.paint(painter, QRectF(QPointF(20, 20), QSizeF(size)), FigureStyle::light());
-            painter.end();
-            for (int x = 0; x < image.width(); ++x)
-                for (int y = 0; y < image.height(); ++y)
-                    if (x < 19 || y < 19 || x > size.width() + 20 || y > size.height() + 20)
-                        QCOMPARE(image.pixel(x, y), QColor(Qt::magenta).rgb());
-        }
-    }
-
     void values_are_written_where_there_is_room() {
         auto count = [](HeatmapScene& scene, QSizeF size) {
             int n = 0;
@@ -241,6 +159,41 @@ class TestHeatmap : public QObject {
         };
         QVERIFY(marked(unsure, after, 1, 2) && !marked(unsure, after, 1, 3) && !marked(sure, before, 1, 2));
         QVERIFY(unsure.describe({0, 1, 2}).contains(QStringLiteral("± 5 (SEM)")));
+    }
+
+    void images_have_the_same_colors_as_rectangles() {
+        Grid grid = filled({{"row", counted(90)}, {"column", counted(90)}});  // 8,100 cells
+        grid.mask.assign(grid.size(), 1);
+        grid.mask[5] = 0;
+        HeatmapScene scene = scene_of(grid);
+        QImage image = grab(scene, {1200, 900}, FigureStyle::light());
+        QVERIFY(scene.cell_rect(0, 0).width() > 2);
+        for (std::size_t i = 0; i < grid.size(); i += 7) {
+            QPointF center = scene.cell_rect(i / 90, i % 90).center();
+            QCOMPARE(at(image, center - QPointF(0.5, 0.5)), scene.scale().color(grid.values[i]) | 0xff000000);
+        }
+        // Smaller than a pixel: every pixel is a mean, so no colour is further out than the ends; the hatched cell still is no colour of
+        // the map.
+        Grid fine = filled({{"row", counted(600)}, {"column", counted(600)}});
+        fine.values.assign(fine.size(), 0.25);
+        HeatmapScene dense = scene_of(fine);
+        QImage small = grab(dense, {300, 300}, FigureStyle::light());
+        QCOMPARE(at(small, dense.cell_rect(300, 300).center()), dense.scale().color(0.25) | 0xff000000);
+    }
+
+    void negative_cells_can_be_hatched() {
+        SceneOptions options;
+        options.values = false;
+        options.hatch_negative = true;
+        HeatmapScene scene = scene_of(layers_by_positions(), options);
+        QImage image = grab(scene, {640, 400}, FigureStyle::light(), 2);
+        for (std::size_t i = 0; i < 60; ++i) {
+            QRectF cell = scene.cell_rect(i / 15, i % 15).adjusted(2, 2, -2, -2);
+            int lines = 0;
+            for (double x = cell.left(); x < cell.right(); ++x)
+                lines += delta_e(at(image, {x, cell.center().y()}), scene.scale().color(scene.grid().values[i])) > 4;
+            QCOMPARE(lines > 0, scene.grid().values[i] < 0);
+        }
     }
 
     void empty_and_constant_grids_paint() {
