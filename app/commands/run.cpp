@@ -17,7 +17,7 @@ struct Options {
 
 ModelOptions model_of(const SessionFile& file, const Common& common, const std::string& override_model) {
     ModelOptions options = common.model;
-    options.model = override_model.empty() ? file.model.path : override_model;
+    options.model = override_model.empty() ? file.model_path() : override_model;
     options.dtype = file.model.dtype;
     options.device = file.model.device;
     options.processing = file.model.processing;
@@ -48,6 +48,7 @@ void export_store(const SessionExport& wanted, const SessionFile& file, Session&
         bool used = wanted.prompts.empty() || std::find(wanted.prompts.begin(), wanted.prompts.end(), pair.id) != wanted.prompts.end();
         if (!used) continue;
         for (bool clean : {true, false}) {
+            if (!clean && pair.corrupt.empty() && pair.corrupt_ids.empty()) continue;
             Prompt prompt;
             prompt.text = clean ? pair.clean : pair.corrupt;
             prompt.ids = clean ? pair.clean_ids : pair.corrupt_ids;
@@ -61,8 +62,21 @@ void export_store(const SessionExport& wanted, const SessionFile& file, Session&
     write_cache(session, request, progress);
 }
 
+// Every step's parameters, before the first one runs for an hour.
+void check_steps(const SessionFile& file, const std::string& subject) {
+    for (std::size_t i = 0; i < file.steps.size(); ++i) {
+        try {
+            RunRequest request = request_of(file, file.steps[i]);
+            find_analysis(request.analysis).complete(request.params);
+        } catch (const Error& error) {
+            throw error.within(subject + "#/steps/" + std::to_string(i));
+        }
+    }
+}
+
 void run(const Options& options, const Common& common) {
     SessionFile file = read_session(options.session);
+    check_steps(file, options.session);
     fs::path folder = common.out.empty() ? fs::path(options.session).parent_path() : fs::path(common.out);
     auto session = Session::open(model_of(file, common, options.model));
     if (!file.model.sha256.empty() && file.model.sha256 != session->facts().sha256 && options.model.empty())
