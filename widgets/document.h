@@ -1,0 +1,67 @@
+// The session being edited: prompts and the parameters of the sweep, with undo. Views show it and edit it only through here.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QUndoStack>
+
+#include "analyses/files/session_file.h"
+
+namespace microtome {
+
+enum class PromptField { clean, corrupt, answer, foil };
+
+class SessionDocument : public QObject {
+    Q_OBJECT
+  public:
+    explicit SessionDocument(QObject* parent = nullptr);
+
+    const SessionFile& session() const { return session_; }
+    const PromptPair& pair() const { return session_.prompts[pair_]; }
+    int pair_index() const { return static_cast<int>(pair_); }
+    int pair_count() const { return static_cast<int>(session_.prompts.size()); }
+    void choose_pair(int index);
+    /// The step that patches: its parameters are what the sweep form edits.
+    const SessionStep& step() const { return session_.steps[step_]; }
+    QString text(PromptField field) const;
+
+    /// Undoable; typing in one field without a pause of a second is one command.
+    void edit_text(PromptField field, const QString& text);
+    /// Undoable. A null value takes the parameter back to its default.
+    void edit_param(const std::string& name, const Json& value);
+    void swap_answer_and_foil();
+    void swap_prompts();
+
+    /// Where the model came from: not an edit, but saved.
+    void set_model(const SessionModel& model);
+    /// Replaces everything and forgets the undo history. A session without prompts or without a patching step gets one.
+    void load(SessionFile session);
+    void set_views(const Json& views) { session_.views = views; }
+
+    QUndoStack& undo_stack() { return undo_; }
+
+  Q_SIGNALS:
+    void texts_changed();
+    void params_changed();
+    void loaded();
+
+  private:
+    class PairEdit;
+    class ParamEdit;
+    void set_pair(std::size_t index, const PromptPair& pair);
+    void set_params(const Json& params);
+    void push_pair(const PromptPair& pair, const QString& what, int merge_id);
+
+    SessionFile session_;
+    std::size_t pair_ = 0, step_ = 0;
+    QUndoStack undo_;
+};
+
+/// The example that the bundled model answers: who gets the ball.
+SessionFile welcome_session();
+
+/// Several answers are written `ann|bob`; a bar that belongs to a token is written `\|`.
+QString joined_tokens(const std::vector<std::string>& tokens);
+std::vector<std::string> split_tokens(const QString& text);
+
+}  // namespace microtome

@@ -1,0 +1,43 @@
+#include "widgets/engine.h"
+
+namespace microtome {
+namespace {
+
+class SessionModelInMemory final : public OpenModel {
+  public:
+    explicit SessionModelInMemory(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+    const ModelFacts& facts() const override { return session_->facts(); }
+    bool has_tokenizer() const override { return session_->has_tokenizer(); }
+    std::vector<Token> tokens(const std::string& text, std::optional<bool> prepend_bos) const override {
+        return session_->tokens(text, prepend_bos);
+    }
+    Token token(std::int64_t id) const override { return session_->token(id); }
+    RunRecord run(const RunRequest& request, RunProgress& progress) override { return run_analysis(*session_, request, progress); }
+
+  private:
+    std::unique_ptr<Session> session_;
+};
+
+class SessionEngine final : public Engine {
+  public:
+    std::shared_ptr<OpenModel> open(const ModelOptions& options) const override {
+        return std::make_shared<SessionModelInMemory>(Session::open(options));
+    }
+    std::vector<FieldInfo> params(const std::string& analysis) const override { return find_analysis(analysis).params(); }
+    std::vector<std::string> bundled() const override {
+        std::vector<std::string> names;
+        try {
+            for (const auto& [name, folder] : bundled_models()) names.push_back(name);
+        } catch (const Error&) {  // a program moved away from its resources: folders can still be opened
+        }
+        return names;
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine() {
+    return std::make_unique<SessionEngine>();
+}
+
+}  // namespace microtome

@@ -1,0 +1,37 @@
+// What the window needs of the analyses. One implementation ships (engine.cpp, on Session and run_analysis); tests bring others.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "analyses/runner.h"
+
+namespace microtome {
+
+/// A model in memory.
+class OpenModel {
+  public:
+    virtual ~OpenModel() = default;
+    virtual const ModelFacts& facts() const = 0;
+    virtual bool has_tokenizer() const = 0;
+    /// Reads the tokenizer only: any thread.
+    virtual std::vector<Token> tokens(const std::string& text, std::optional<bool> prepend_bos = {}) const = 0;
+    virtual Token token(std::int64_t id) const = 0;
+    /// Calls torch: on the compute lane only.
+    virtual RunRecord run(const RunRequest& request, RunProgress& progress) = 0;
+};
+
+class Engine {
+  public:
+    virtual ~Engine() = default;
+    /// Calls torch: on the compute lane only.
+    virtual std::shared_ptr<OpenModel> open(const ModelOptions& options) const = 0;
+    /// The parameters of an analysis; any thread.
+    virtual std::vector<FieldInfo> params(const std::string& analysis) const = 0;
+    virtual std::vector<std::string> bundled() const = 0;
+};
+
+std::unique_ptr<Engine> make_engine();
+
+}  // namespace microtome

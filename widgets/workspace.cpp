@@ -1,0 +1,218 @@
+#include "widgets/workspace.h"
+
+#include <algorithm>
+
+namespace microtome {
+namespace {
+
+constexpr int typing_ms = 150;
+constexpr std::size_t cached_results = 40;
+
+ModelOptions options_of(const SessionFile& session) {
+    ModelOptions options;
+    options.model = session.model.path;
+    options.device = session.model.device;
+    options.dtype = session.model.dtype;
+    options.processing = session.model.processing;
+    options.threads = session.threads;
+    return options;
+}
+
+}  // namespace
+
+Workspace::Workspace(std::unique_ptr<Engine> engine, QObject* parent) : QObject(parent), engine_(std::move(engine)) {
+    typing_.setSingleShot(true);
+    typing_.setInterval(typing_ms);
+    connect(&typing_, &QTimer::timeout, this, &Workspace::refresh_tokens);
+    connect(&document_, &SessionDocument::texts_changed, &typing_, qOverload<>(&QTimer::start));
+    connect(&document_, &SessionDocument::params_changed, this, &Workspace::recall_patching);
+    connect(&selection_, &SelectionModel::current_changed, this, &Workspace::update_attention);
+}
+
+Workspace::~Workspace() = default;
+
+void Workspace::open_model(const QString& model) {
+    SessionModel chosen;
+    chosen.path = model.toStdString();
+    document_.set_model(chosen);
+    jobs_.cancel(model_job_);
+    model_error_.clear();
+    const auto work = [this, options = options_of(document_.session())](RunProgress& progress) -> JobQueue::Deliver {
+        std::shared_ptr<OpenModel> loaded = engine_->open(options);
+        progress.check();
+        return [this, loaded] {
+            model_ = loaded;
+            patching_ = clean_attention_ = corrupt_attention_ = {};
+            SessionModel now = document_.session().model;
+            now.sha256 = loaded->facts().sha256;
+            document_.set_model(now);
+            refresh_tokens();
+            Q_EMIT model_changed();
+            Q_EMIT patching_changed();
+            Q_EMIT attention_changed();
+        };
+    };
+    const auto failed = [this](const QString& error) {
+        model_error_ = error;
+        Q_EMIT model_changed();
+        if (!error.isEmpty()) Q_EMIT this->failed(error);
+    };
+    model_job_ = jobs_.start(QStringLiteral("Open %1").arg(model), work, {}, failed);
+}
+
+void Workspace::load_session(SessionFile session) {
+    const SessionModel wanted = session.model;
+    const SessionModel open = document_.session().model;
+    const bool same = model_ && wanted.path == open.path && wanted.dtype == open.dtype && wanted.device == open.device &&
+                      wanted.processing == open.processing;
+    document_.load(std::move(session));
+    if (same)
+        refresh_tokens();
+    else
+        open_model(QString::fromStdString(wanted.path));
+}
+
+void Workspace::refresh_tokens() {
+    typing_.stop();
+    if (!model_) return;
+    prompts_ = prompt_state(*model_, document_.pair());
+    Q_EMIT tokens_changed();
+    recall_patching();
+    update_attention();
+}
+
+bool Workspace::patching_is_stale() const {
+    return !patching_.key.empty() && model_ && patching_.key != key_of(patching_request());
+}
+
+bool Workspace::run_patching() {
+    refresh_tokens();
+    if (!model_ || !prompts_.can_run()) return false;
+    run(QStringLiteral("Activation patching"), patching_request(), &Workspace::patching_, &Workspace::patching_changed);
+    return true;
+}
+
+void Workspace::cancel() {
+    jobs_.cancel_all();
+}
+
+RunRequest Workspace::patching_request() const {
+    return request_of(document_.session(), document_.step());
+}
+
+std::optional<RunRequest> Workspace::attention_request(Side side) const {
+    const std::vector<Token>& tokens = side == Side::corrupt ? prompts_.corrupt : prompts_.clean;
+    if (!model_ || tokens.empty() || selection_.current().layer < 0) return {};
+    Json ids = Json::array();
+    for (const Token& token : tokens) ids.push_back(token.id);
+    RunRequest request;
+    request.analysis = "attention-patterns";
+    request.params["prompts"] = Json::array({{{"ids", ids}}});
+    return request;
+}
+
+std::string Workspace::key_of(const RunRequest& request) const {
+    Json key{{"analysis", request.analysis},
+             {"params", request.params},
+             {"seed", request.seed},
+             {"model", model_ ? model_->facts().sha256 : ""}};
+    Json interventions = Json::array();
+    for (const Intervention& intervention : request.interventions) interventions.push_back(to_json(intervention));
+    key["interventions"] = interventions;
+    const SessionModel& model = document_.session().model;
+    key["numerics"] = {model.dtype, model.device, model.processing};
+    return key.dump();
+}
+
+const RunRecord* Workspace::cached(const std::string& key) {
+    const auto found = std::find_if(cache_.begin(), cache_.end(), [&](const auto& entry) { return entry.first == key; });
+    if (found == cache_.end()) return nullptr;
+    cache_.splice(cache_.begin(), cache_, found);
+    return &found->second;
+}
+
+/// Undo and redo bring back an earlier map at once.
+void Workspace::recall_patching() {
+    if (!model_ || patching_.running()) return;
+    const RunRequest request = patching_request();
+    const std::string key = key_of(request);
+    if (const RunRecord* record = key == patching_.key ? nullptr : cached(key)) {
+        patching_ = {};
+        patching_.key = key, patching_.request = request, patching_.record = *record, patching_.cached = true;
+        patching_.clean = prompts_.clean, patching_.corrupt = prompts_.corrupt;
+    }
+    Q_EMIT patching_changed();
+}
+
+void Workspace::update_attention() {
+    for (const auto& [side, slot] :
+         {std::pair<Side, Slot>{Side::clean, &Workspace::clean_attention_}, {Side::corrupt, &Workspace::corrupt_attention_}}) {
+        const auto request = attention_request(side);
+        if (!request || key_of(*request) == (this->*slot).key) continue;
+        run(side == Side::clean ? QStringLiteral("Attention, clean") : QStringLiteral("Attention, corrupted"), *request, slot,
+            &Workspace::attention_changed);
+    }
+}
+
+void Workspace::run(const QString& title, const RunRequest& request, Slot slot, Signal changed) {
+    ShownResult& shown = this->*slot;
+    if (shown.running()) jobs_.cancel(shown.job);  // the newest request wins
+    const std::string key = key_of(request);
+    shown = {};
+    shown.key = key, shown.request = request;
+    shown.clean = prompts_.clean, shown.corrupt = prompts_.corrupt;
+    if (const RunRecord* record = cached(key)) {
+        shown.record = *record, shown.cached = true;
+        Q_EMIT(this->*changed)();
+        return;
+    }
+    ++runs_;
+    const auto work = [this, model = model_, request, key, slot, changed](RunProgress& progress) -> JobQueue::Deliver {
+        auto record = std::make_shared<RunRecord>(model->run(request, progress));
+        return [this, record, key, slot, changed] { finish(std::move(*record), key, slot, changed); };
+    };
+    const auto partial = [this, key, slot, changed](const NamedView& view) {
+        if ((this->*slot).key != key) return;
+        (this->*slot).growing = view;
+        Q_EMIT(this->*changed)();
+    };
+    const auto failed = [this, key, slot, changed](const QString& error) {
+        ShownResult& result = this->*slot;
+        if (result.key != key) return;
+        result.job = 0, result.error = error;
+        if (!result.growing) result.key.clear();  // nothing came: the same request may be tried again
+        Q_EMIT(this->*changed)();
+        if (!error.isEmpty()) Q_EMIT this->failed(error);
+    };
+    shown.job = jobs_.start(title, work, partial, failed);
+    Q_EMIT(this->*changed)();
+}
+
+void Workspace::finish(RunRecord record, const std::string& key, Slot slot, Signal changed) {
+    if (record.result.complete) {
+        cache_.emplace_front(key, record);
+        if (cache_.size() > cached_results) cache_.pop_back();
+    }
+    ShownResult& shown = this->*slot;
+    if (shown.key != key) return;
+    shown.record = std::move(record);
+    shown.job = 0;
+    Q_EMIT(this->*changed)();
+}
+
+SessionFile Workspace::script() const {
+    SessionFile script = document_.session();
+    const SessionStep& step = document_.step();
+    const auto unused = [](const std::vector<std::string>& kept, const std::string& id) {
+        return !kept.empty() && std::find(kept.begin(), kept.end(), id) == kept.end();
+    };
+    std::erase_if(script.prompts, [&](const PromptPair& pair) { return unused(step.prompts, pair.id); });
+    std::erase_if(script.interventions, [&](const Intervention& i) { return step.use.empty() || unused(step.use, i.id); });
+    script.steps = {step};
+    script.exports.clear();
+    script.views = Json::object();
+    script.notes.clear();
+    return script;
+}
+
+}  // namespace microtome

@@ -1,0 +1,102 @@
+// Everything behind the window that is not a widget: the document, the model, the selection, the jobs and their newest results.
+#pragma once
+
+#include <QObject>
+#include <QTimer>
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "widgets/document.h"
+#include "widgets/engine.h"
+#include "widgets/jobs.h"
+#include "widgets/prompt_state.h"
+#include "widgets/selection.h"
+
+namespace microtome {
+
+/// The newest result of one analysis, complete or growing.
+struct ShownResult {
+    std::string key;  // of the request that it answers
+    RunRequest request;
+    std::optional<RunRecord> record;    // none while it grows
+    std::optional<NamedView> growing;   // newest partial view
+    std::vector<Token> clean, corrupt;  // the prompts it was computed for
+    QString error;
+    int job = 0;          // 0: not running
+    bool cached = false;  // shown again without a forward pass
+
+    bool running() const { return job != 0; }
+    const NamedView* view(const std::string& name) const {
+        if (record) return record->result.find(name);
+        return growing && growing->name == name ? &*growing : nullptr;
+    }
+};
+
+class Workspace : public QObject {
+    Q_OBJECT
+  public:
+    explicit Workspace(std::unique_ptr<Engine> engine, QObject* parent = nullptr);
+    ~Workspace() override;
+
+    SessionDocument& document() { return document_; }
+    SelectionModel& selection() { return selection_; }
+    JobQueue& jobs() { return jobs_; }
+    const Engine& engine() const { return *engine_; }
+    const OpenModel* model() const { return model_.get(); }
+    const QString& model_error() const { return model_error_; }
+    const PromptState& prompts() const { return prompts_; }
+    const ShownResult& patching() const { return patching_; }
+    const ShownResult& attention(Side side) const { return side == Side::corrupt ? corrupt_attention_ : clean_attention_; }
+    /// The map shown was computed for other prompts or parameters than those now in the editors.
+    bool patching_is_stale() const;
+    /// Runs of the model so far; a result that is shown again does not count.
+    int runs() const { return runs_; }
+
+    /// A bundled name, a folder, a llama2.c file.
+    void open_model(const QString& model);
+    /// Opens its model too, if that is another one.
+    void load_session(SessionFile session);
+    /// Tokenizes now what was typed (otherwise 150 ms after the last key).
+    void refresh_tokens();
+    /// False, with the reason in `prompts().refusal()`, if the prompts can't be patched.
+    bool run_patching();
+    void cancel();
+    /// The step shown in the map, alone, as a session: what "Copy as script" gives.
+    SessionFile script() const;
+
+  Q_SIGNALS:
+    void model_changed();
+    void tokens_changed();
+    void patching_changed();
+    void attention_changed();
+    /// Something the user asked for failed; also shown where it was asked.
+    void failed(const QString& text);
+
+  private:
+    using Slot = ShownResult Workspace::*;
+    using Signal = void (Workspace::*)();
+
+    RunRequest patching_request() const;
+    std::optional<RunRequest> attention_request(Side side) const;
+    std::string key_of(const RunRequest& request) const;
+    void run(const QString& title, const RunRequest& request, Slot slot, Signal changed);
+    void finish(RunRecord record, const std::string& key, Slot slot, Signal changed);
+    const RunRecord* cached(const std::string& key);
+    void recall_patching();
+    void update_attention();
+
+    std::unique_ptr<Engine> engine_;
+    SessionDocument document_;
+    SelectionModel selection_;
+    std::shared_ptr<OpenModel> model_;
+    QString model_error_;
+    PromptState prompts_;
+    ShownResult patching_, clean_attention_, corrupt_attention_;
+    std::list<std::pair<std::string, RunRecord>> cache_;  // newest first
+    QTimer typing_;
+    int model_job_ = 0, runs_ = 0;
+    JobQueue jobs_;  // last: its jobs use the others, so it goes first
+};
+
+}  // namespace microtome
