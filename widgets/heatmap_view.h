@@ -1,0 +1,63 @@
+// A grid on screen: the figures' heat map, with a current cell, hover and keys.
+#pragma once
+
+#include <QPixmap>
+#include <functional>
+#include <memory>
+
+#include "widgets/figures/heatmap_scene.h"
+#include "widgets/table_canvas.h"
+
+namespace microtome {
+
+class HeatmapView : public TableCanvas {
+    Q_OBJECT
+  public:
+    using Describe = std::function<QString(std::size_t flat)>;
+
+    explicit HeatmapView(QWidget* parent = nullptr);
+    ~HeatmapView() override;
+
+    /// Keeps the current cell if the axes stay as they were. A null grid shows the message alone.
+    void set_grid(std::shared_ptr<const Grid> grid, const SceneOptions& options);
+    /// Shown in place of a missing grid.
+    void set_message(const QString& text);
+    const QString& message() const { return message_; }
+    /// The text of tooltips and screen readers; default: the scene's own.
+    void set_describe(Describe describe) { describe_ = std::move(describe); }
+
+    const Grid* grid() const { return scene_ ? &scene_->grid() : nullptr; }
+    HeatmapScene* scene() const { return scene_.get(); }
+    std::size_t flat(CellIndex cell) const;
+    CellIndex cell_of_flat(std::size_t flat) const;
+
+    int rows() const override;
+    int columns() const override;
+    QString cell_text(CellIndex cell) const override;
+    QString row_title(int row) const override;
+    QString column_title(int column) const override;
+    QRectF cell_rect(CellIndex cell) const override;
+    CellIndex cell_at(QPointF point) const override;
+
+    QSize sizeHint() const override;
+    QSize minimumSizeHint() const override;
+
+  protected:
+    void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+    void changeEvent(QEvent* event) override;
+    bool event(QEvent* event) override;
+
+  private:
+    GridSlices::Place place(CellIndex cell) const;
+    FigureStyle figure_style() const;
+    void redraw();
+    void outline(QPainter& painter, CellIndex cell, const QColor& color, double width) const;
+
+    std::unique_ptr<HeatmapScene> scene_;
+    Describe describe_;
+    QString message_;
+    QPixmap picture_;  // the scene as last painted; hover and current cell are drawn over it
+};
+
+}  // namespace microtome

@@ -1,0 +1,63 @@
+// A painted table: what every matrix-like canvas shares. Keys move the current cell, and a screen reader sees an ordinary table.
+#pragma once
+
+#include <QWidget>
+
+namespace microtome {
+
+struct CellIndex {
+    int row = -1, column = -1;
+    bool valid() const { return row >= 0 && column >= 0; }
+    bool operator==(const CellIndex&) const = default;
+};
+
+class TableCanvas : public QWidget {
+    Q_OBJECT
+  public:
+    explicit TableCanvas(QWidget* parent = nullptr);
+
+    virtual int rows() const = 0;
+    virtual int columns() const = 0;
+    /// Value with its unit, as a screen reader says it.
+    virtual QString cell_text(CellIndex cell) const = 0;
+    virtual QString row_title(int row) const = 0;
+    virtual QString column_title(int column) const = 0;
+    /// In widget coordinates; empty if the cell is not on screen.
+    virtual QRectF cell_rect(CellIndex cell) const = 0;
+    virtual CellIndex cell_at(QPointF point) const = 0;
+
+    CellIndex current_cell() const { return current_; }
+    bool hovering() const { return hover_.valid(); }
+    /// Moves the current cell and tells (`chosen`) if it changed.
+    void choose(CellIndex cell);
+    /// Moves it without telling: for changes that come from elsewhere.
+    void show_current(CellIndex cell);
+
+  Q_SIGNALS:
+    void chosen(int row, int column);
+    /// Enter, or a double click.
+    void activated(int row, int column);
+    /// Space.
+    void pin_requested(int row, int column);
+    void hovered(int row, int column);  // -1, -1: the pointer left
+
+  protected:
+    void keyPressEvent(QKeyEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseDoubleClickEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+    void focusInEvent(QFocusEvent* event) override;
+    void focusOutEvent(QFocusEvent* event) override;
+
+    /// Where a key leads from the current cell; overridden where cells wrap onto several lines.
+    virtual CellIndex moved(CellIndex from, int key) const;
+    CellIndex hover_cell() const { return hover_; }
+    void reset_cells();
+
+  private:
+    void set_hover(CellIndex cell);
+    CellIndex current_, hover_;
+};
+
+}  // namespace microtome
