@@ -1,0 +1,96 @@
+// The window: docks around the patching map. It only composes; what happens lies in Workspace and the views.
+#pragma once
+
+#include <QLabel>
+#include <QMainWindow>
+#include <QProgressBar>
+#include <QSettings>
+#include <memory>
+
+#include "widgets/action_registry.h"
+#include "widgets/attention_view.h"
+#include "widgets/file_chooser.h"
+#include "widgets/jobs_view.h"
+#include "widgets/patching_view.h"
+#include "widgets/prompt_editor.h"
+#include "widgets/workspace.h"
+
+namespace microtome {
+
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+  public:
+    /// Settings (geometry, recent files, theme) are kept in `settings`, or nowhere if it is null.
+    explicit MainWindow(std::unique_ptr<Engine> engine, std::unique_ptr<QSettings> settings = nullptr);
+    ~MainWindow() override;
+
+    Workspace& workspace() { return workspace_; }
+    ActionRegistry& actions() { return actions_; }
+    PromptEditor* prompts() const { return prompts_; }
+    PatchingView* patching() const { return patching_; }
+    AttentionView* attention() const { return attention_; }
+    QLineEdit* place_edit() const { return place_; }
+    /// The selection as the status bar tells it.
+    QString value_text() const { return value_label_->text(); }
+    void set_file_chooser(std::unique_ptr<FileChooser> chooser) { chooser_ = std::move(chooser); }
+
+    /// A session file, a model folder or name. Mistakes are shown, not thrown.
+    void open(const QString& what);
+    /// What the program starts with: the given thing, or the bundled model with its example.
+    void open_first(const QString& what);
+    void open_session(const QString& file);
+    bool save_session(const QString& file);
+    void export_figure_to(const QString& file);
+    void export_data_to(const QString& file);
+    QString script_text();
+    void set_dark(bool dark);
+
+  protected:
+    void closeEvent(QCloseEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+
+  private:
+    void make_docks();
+    QDockWidget* make_dock(const char* id, const QString& title, QWidget* widget, Qt::DockWidgetArea area);
+    void make_status_bar();
+    void make_tool_bar();
+    void make_actions();
+    void make_file_actions();
+    void make_edit_actions();
+    void make_view_actions();
+    void make_help_actions();
+
+    void ask(const FileChooser::Question& question, const FileChooser::Answer& answer);
+    void save();
+    void save_as();
+    void remember(const QString& file);
+    void fill_recent(QMenu* menu);
+    QString suggested(const QString& suffix) const;
+    Json views() const;
+    void restore_views(const Json& views);
+    void show_error(const QString& text);
+    void show_title();
+    void show_status();
+    void copy();
+    void go_to();
+    void show_text(const QString& title, const QString& text);
+    /// The matrix that has the focus; the patching map if none has.
+    bool attention_focused() const;
+
+    std::unique_ptr<QSettings> settings_;
+    Workspace workspace_;
+    ActionRegistry actions_;
+    std::unique_ptr<FileChooser> chooser_;
+    QString file_;
+    PromptEditor* prompts_ = nullptr;
+    PatchingView* patching_ = nullptr;
+    AttentionView* attention_ = nullptr;
+    JobsView* jobs_ = nullptr;
+    QLineEdit* place_ = nullptr;
+    QLabel *model_label_ = nullptr, *hash_label_ = nullptr, *value_label_ = nullptr, *job_label_ = nullptr;
+    QProgressBar* job_bar_ = nullptr;
+    QList<QDockWidget*> docks_;
+};
+
+}  // namespace microtome

@@ -1,0 +1,177 @@
+// Every action of the window: the one list that menus, tool bar and shortcuts come from.
+#include <QApplication>
+#include <QClipboard>
+#include <QDialog>
+#include <QDialogButtonBox>
+#include <QDockWidget>
+#include <QMenu>
+#include <QPlainTextEdit>
+#include <QVBoxLayout>
+
+#include "widgets/main_window.h"
+#include "widgets/theme.h"
+
+namespace microtome {
+
+void MainWindow::make_actions() {
+    make_file_actions();
+    make_edit_actions();
+    make_view_actions();
+    actions_.add({"analyse.patching", "&Analyse", tr("Activation &Patching"), QKeySequence(Qt::Key_F6),
+                  tr("Run the sweep over layers, positions or heads")},
+                 [this] {
+                     if (!workspace_.run_patching())
+                         show_error(workspace_.model() ? workspace_.prompts().refusal() : tr("The model is not open yet."));
+                 });
+    actions_.add({"analyse.cancel", "&Analyse", tr("&Cancel Job"), QKeySequence(Qt::Key_Escape),
+                  tr("Stop the running job; what is finished is kept")},
+                 [this] { workspace_.cancel(); });
+    make_help_actions();
+}
+
+void MainWindow::make_file_actions() {
+    const char* const menu = "&File";
+    actions_.add({"file.open_model", menu, tr("&Open Model Folder…"), QKeySequence::Open, tr("Open a model in Hugging Face layout")},
+                 [this] {
+                     ask({FileChooser::Kind::open_folder, tr("Open Model Folder"), {}, {}}, [this](const QString& path) { open(path); });
+                 });
+    QMenu* bundled = actions_.menu(QStringLiteral("&File"))->addMenu(tr("Open &Bundled Model"));
+    for (const std::string& name : workspace_.engine().bundled())
+        bundled->addAction(QString::fromStdString(name), this, [this, name] { open(QString::fromStdString(name)); })
+            ->setStatusTip(tr("Open this model"));
+    actions_.add(
+        {"file.open_session", menu, tr("Open &Session…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O), tr("Open a saved session")},
+        [this] {
+            ask({FileChooser::Kind::open_file, tr("Open Session"), tr("Sessions (*.microtome.json *.json)"), {}},
+                [this](const QString& path) { open(path); });
+        });
+    QMenu* recent = actions_.menu(QStringLiteral("&File"))->addMenu(tr("Open &Recent"));
+    connect(recent, &QMenu::aboutToShow, this, [this, recent] { fill_recent(recent); });
+    actions_.add({"file.save", menu, tr("&Save Session"), QKeySequence::Save,
+                  tr("Save prompts, parameters and selection; microtome run runs the file"), false, true},
+                 [this] { save(); });
+    actions_.add({"file.save_as", menu, tr("Save Session &As…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S),
+                  tr("Save the session under another name")},
+                 [this] { save_as(); });
+    actions_.add({"file.export_figure", menu, tr("Export &Figure…"), QKeySequence(Qt::CTRL | Qt::Key_E),
+                  tr("Write the map shown as SVG, PDF or PNG"), false, true},
+                 [this] {
+                     ask({FileChooser::Kind::save_file, tr("Export Figure"), tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png)"),
+                          suggested(QStringLiteral("svg"))},
+                         [this](const QString& path) { export_figure_to(path); });
+                 });
+    actions_.add({"file.export_data", menu, tr("Export &Data…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E),
+                  tr("Write the numbers shown as CSV, JSON or HDF5")},
+                 [this] {
+                     ask({FileChooser::Kind::save_file, tr("Export Data"), tr("CSV (*.csv);;JSON (*.json);;HDF5 (*.h5)"),
+                          suggested(QStringLiteral("csv"))},
+                         [this](const QString& path) { export_data_to(path); });
+                 });
+    actions_.add({"file.copy_script", menu, tr("&Copy as Script"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_C),
+                  tr("Copy a shell command that computes the same numbers without the window")},
+                 [this] { QApplication::clipboard()->setText(script_text()); });
+    actions_.add({"file.quit", menu, tr("&Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), tr("Close the window"), false, true},
+                 [this] { close(); });
+}
+
+void MainWindow::make_edit_actions() {
+    const char* const menu = "&Edit";
+    QUndoStack& stack = workspace_.document().undo_stack();
+    actions_.adopt(stack.createUndoAction(this, tr("&Undo")),
+                   {"edit.undo", menu, {}, QKeySequence::Undo, tr("Take back the last edit of prompts or parameters")});
+    actions_.adopt(stack.createRedoAction(this, tr("&Redo")),
+                   {"edit.redo", menu, {}, QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), tr("Do again what was taken back")});
+    actions_.add(
+        {"edit.copy", menu, tr("&Copy Numbers"), QKeySequence::Copy, tr("Copy the matrix in focus as tab-separated numbers"), false, true},
+        [this] { copy(); });
+    actions_.add({"edit.swap_prompts", menu, tr("&Swap Prompts"), {}, tr("Exchange the clean and the corrupted prompt")},
+                 [this] { workspace_.document().swap_prompts(); });
+    actions_.add({"edit.swap_answers", menu, tr("Swap Answer and &Foil"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_X),
+                  tr("Exchange answer and foil")},
+                 [this] { workspace_.document().swap_answer_and_foil(); });
+    actions_.add({"edit.go_to", menu, tr("&Go To…"), QKeySequence(Qt::CTRL | Qt::Key_G),
+                  tr("Type a place in the model, for example L2.H1@5"), false, true},
+                 [this] {
+                     place_->setFocus(Qt::ShortcutFocusReason);
+                     place_->selectAll();
+                 });
+}
+
+void MainWindow::make_view_actions() {
+    const char* const menu = "&View";
+    for (QDockWidget* dock : docks_) {
+        const QByteArray id = "view." + dock->objectName().toLatin1();
+        actions_.adopt(dock->toggleViewAction(), {id.constData(), menu, {}, {}, tr("Show or hide %1").arg(dock->windowTitle())});
+    }
+    actions_.add({"view.table", menu, tr("Show as &Table"), QKeySequence(Qt::CTRL | Qt::Key_T), tr("Read the matrix as a table of numbers"),
+                  true, true},
+                 [this] {
+                     const bool on = actions_.find(QStringLiteral("view.table"))->isChecked();
+                     patching_->panel()->show_table(on);
+                     attention_->panel()->show_table(on);
+                 });
+    actions_.add({"view.dark", menu, tr("&Dark Theme"), {}, tr("Dark colours on screen; figures stay light"), true},
+                 [this] { set_dark(actions_.find(QStringLiteral("view.dark"))->isChecked()); });
+    actions_.find(QStringLiteral("view.dark"))->setChecked(Theme::of(palette()).dark);
+    actions_.add(
+        {"view.back", menu, tr("Selection &Back"), QKeySequence(Qt::ALT | Qt::Key_Left), tr("The place selected before"), false, true},
+        [this] { workspace_.selection().back(); });
+    actions_.add({"view.forward", menu, tr("Selection &Forward"), QKeySequence(Qt::ALT | Qt::Key_Right), tr("The place selected after")},
+                 [this] { workspace_.selection().forward(); });
+}
+
+void MainWindow::make_help_actions() {
+    const char* const menu = "&Help";
+    actions_.add(
+        {"help.shortcuts", menu, tr("&Keyboard Shortcuts"), QKeySequence(Qt::CTRL | Qt::Key_Slash), tr("Every shortcut of the window")},
+        [this] {
+            show_text(tr("Keyboard Shortcuts"),
+                      actions_.shortcuts_text() +
+                          tr("\n\nIn a matrix\nArrows, Home, End, Page Up, Page Down\tmove the current cell\nSpace\tpin or unpin it"));
+        });
+    actions_.add({"help.about", menu, tr("&About Microtome"), {}, tr("Version and model")}, [this] {
+        QString text =
+            tr("Microtome %1\nMechanistic interpretability of transformers.\nGNU General Public License, version 3 or later.\nQt %2")
+                .arg(QStringLiteral(MICROTOME_VERSION), QString::fromLatin1(qVersion()));
+        if (const OpenModel* model = workspace_.model())
+            text += tr("\n\nModel %1\nSHA-256 %2")
+                        .arg(QString::fromStdString(model->facts().name), QString::fromStdString(model->facts().sha256));
+        show_text(tr("About Microtome"), text);
+    });
+}
+
+void MainWindow::set_dark(bool dark) {
+    apply_theme(*qApp, dark);
+    setPalette(QApplication::palette());
+    actions_.find(QStringLiteral("view.dark"))->setChecked(dark);
+    if (settings_) settings_->setValue(QStringLiteral("dark"), dark);
+}
+
+void MainWindow::show_text(const QString& title, const QString& text) {
+    auto* dialog = new QDialog(this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setWindowTitle(title);
+    auto* view = new QPlainTextEdit(text, dialog);
+    view->setReadOnly(true);
+    view->setAccessibleName(title);
+    view->setFrameShape(QFrame::NoFrame);
+    view->setTabStopDistance(fontMetrics().averageCharWidth() * 18);
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, dialog);
+    connect(buttons, &QDialogButtonBox::rejected, dialog, &QDialog::close);
+    auto* layout = new QVBoxLayout(dialog);
+    layout->addWidget(view);
+    layout->addWidget(buttons);
+    dialog->resize(fontMetrics().averageCharWidth() * 72, fontMetrics().height() * 26);
+    dialog->open();
+}
+
+bool MainWindow::attention_focused() const {
+    return attention_->isAncestorOf(QApplication::focusWidget()) && attention_->panel()->map()->grid();
+}
+
+void MainWindow::copy() {
+    const MatrixPanel* panel = attention_focused() ? attention_->panel() : patching_->panel();
+    if (panel->map()->grid()) QApplication::clipboard()->setText(panel->model().tsv());
+}
+
+}  // namespace microtome

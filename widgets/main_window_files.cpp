@@ -1,0 +1,216 @@
+// Opening, saving and exporting.
+#include <QDragEnterEvent>
+#include <QDropEvent>
+#include <QFileInfo>
+#include <QMenu>
+#include <QMimeData>
+#include <QStatusBar>
+
+#include "analyses/views/serialize.h"
+#include "core/base/files.h"
+#include "widgets/figures/export.h"
+#include "widgets/main_window.h"
+#include "widgets/theme.h"
+
+namespace microtome {
+namespace {
+
+constexpr int most_recent = 10;
+
+QString dropped_path(const QMimeData* data) {
+    const QList<QUrl> urls = data->urls();
+    return urls.size() == 1 ? urls.front().toLocalFile() : QString();
+}
+
+bool is_session(const QString& path) {
+    return path.endsWith(QStringLiteral(".json")) && !QFileInfo(path).isDir();
+}
+
+}  // namespace
+
+void MainWindow::ask(const FileChooser::Question& question, const FileChooser::Answer& answer) {
+    chooser_->ask(this, question, answer);
+}
+
+void MainWindow::open(const QString& what) {
+    if (is_session(what)) {
+        open_session(what);
+        return;
+    }
+    remember(what);
+    workspace_.open_model(what);
+}
+
+void MainWindow::open_first(const QString& what) {
+    NodeRef head;
+    head.layer = head.head = 0;
+    workspace_.selection().set_current(head, nullptr);
+    if (what.isEmpty())
+        workspace_.open_model(QString::fromStdString(welcome_session().model.path));
+    else
+        open(what);
+}
+
+void MainWindow::open_session(const QString& file) {
+    try {
+        SessionFile session = read_session(file.toStdString());
+        const Json views = session.views;
+        workspace_.load_session(std::move(session));
+        file_ = QFileInfo(file).absoluteFilePath();
+        remember(file_);
+        restore_views(views);
+        show_title();
+    } catch (const Error& error) {
+        show_error(QString::fromUtf8(error.what()));
+    }
+}
+
+bool MainWindow::save_session(const QString& file) {
+    try {
+        workspace_.document().set_views(views());
+        write_session(file.toStdString(), workspace_.document().session());
+    } catch (const Error& error) {
+        show_error(QString::fromUtf8(error.what()));
+        return false;
+    }
+    file_ = QFileInfo(file).absoluteFilePath();
+    workspace_.document().undo_stack().setClean();
+    remember(file_);
+    show_title();
+    statusBar()->showMessage(tr("Saved %1").arg(file), 5'000);
+    return true;
+}
+
+void MainWindow::save() {
+    if (file_.isEmpty())
+        save_as();
+    else
+        save_session(file_);
+}
+
+void MainWindow::save_as() {
+    ask({FileChooser::Kind::save_file, tr("Save Session"), tr("Sessions (*.microtome.json)"), suggested(QStringLiteral("microtome.json"))},
+        [this](const QString& path) { save_session(path); });
+}
+
+QString MainWindow::suggested(const QString& suffix) const {
+    const QFileInfo file(file_);
+    const QString base = file_.isEmpty() ? QStringLiteral("session") : file.fileName().section(QLatin1Char('.'), 0, 0);
+    const QString name = base + QLatin1Char('.') + suffix;
+    return file_.isEmpty() ? name : file.absolutePath() + QLatin1Char('/') + name;
+}
+
+Json MainWindow::views() const {
+    const auto& selection = const_cast<MainWindow*>(this)->workspace_.selection();
+    Json pins = Json::array();
+    for (const auto& pin : selection.pins()) pins.push_back(pin ? Json(to_string(*pin)) : Json());
+    return Json{{"layout", "Patching"},
+                {"selection", to_string(selection.current())},
+                {"pins", pins},
+                {"attention", {{"side", attention_->side_box()->currentIndex()}, {"kind", attention_->kind_box()->currentIndex()}}}};
+}
+
+/// Views are the app's own: what can't be read is left as it is.
+void MainWindow::restore_views(const Json& views) {
+    SelectionModel& selection = workspace_.selection();
+    try {
+        selection.set_current(parse_node_ref(views.value("selection", "")), nullptr);
+        SelectionModel::Pins pins;
+        const Json saved = views.value("pins", Json::array());
+        for (std::size_t i = 0; i < pins.size() && i < saved.size(); ++i)
+            if (saved[i].is_string()) pins[i] = parse_node_ref(saved[i]);
+        selection.set_pins(pins);
+        const Json attention = views.value("attention", Json::object());
+        attention_->side_box()->setCurrentIndex(attention.value("side", 0));
+        attention_->kind_box()->setCurrentIndex(attention.value("kind", 0));
+    } catch (const Error& error) {
+        show_error(QString::fromUtf8(error.what()));
+    } catch (const Json::exception& error) {
+        show_error(QString::fromUtf8(error.what()));
+    }
+}
+
+void MainWindow::export_figure_to(const QString& file) {
+    const bool attention = attention_focused();
+    const NamedView* map = patching_->shown();
+    const std::optional<NamedView> view = attention ? attention_->shown() : map ? std::optional(*map) : std::nullopt;
+    if (!view) return show_error(tr("There is no map to export yet: F6 computes one."));
+    ExportOptions options;
+    options.scene = attention ? attention_->scene_options() : patching_->scene_options();
+    options.scene.caption = attention ? options.scene.title : patching_->provenance().toStdString();
+    const ShownResult& result = attention ? workspace_.attention(Side::clean) : workspace_.patching();
+    if (result.record) options.manifest = result.record->manifest.dump();
+    try {
+        export_figure(*view, file.toStdString(), options);
+        statusBar()->showMessage(tr("Wrote %1").arg(file), 5'000);
+    } catch (const Error& error) {
+        show_error(QString::fromUtf8(error.what()));
+    }
+}
+
+void MainWindow::export_data_to(const QString& file) {
+    const bool attention = attention_focused();
+    const NamedView* map = patching_->shown();
+    const std::optional<NamedView> view = attention ? attention_->shown() : map ? std::optional(*map) : std::nullopt;
+    if (!view) return show_error(tr("There are no numbers to export yet: F6 computes them."));
+    Result result;
+    result.analysis = attention ? "attention-patterns" : "activation-patching";
+    result.views = {*view};
+    if (!attention && workspace_.patching().record) result.summary = workspace_.patching().record->result.summary;
+    const auto work = [this, file, result](RunProgress&) -> JobQueue::Deliver {  // on the lane: no HDF5 on this thread
+        const std::filesystem::path path = file.toStdString();
+        if (path.extension() == ".h5")
+            write_result_h5(path, result);
+        else if (path.extension() == ".json")
+            write_json(path, result_to_json(result, std::size_t(-1)));
+        else
+            write_file(path, view_to_csv(result.views.front().view));
+        return [this, file] { statusBar()->showMessage(tr("Wrote %1").arg(file), 5'000); };
+    };
+    workspace_.jobs().start(tr("Export %1").arg(QFileInfo(file).fileName()), work, {}, [this](const QString& error) { show_error(error); });
+}
+
+QString MainWindow::script_text() {
+    const QString json = QString::fromStdString(to_json(workspace_.script()).dump(1));
+    return QStringLiteral(
+               "cat > patching.microtome.json <<'END_OF_SESSION'\n%1\nEND_OF_SESSION\nmicrotome run patching.microtome.json --out "
+               "patching\n")
+        .arg(json);
+}
+
+void MainWindow::remember(const QString& file) {
+    if (!settings_) return;
+    QStringList recent = settings_->value(QStringLiteral("recent")).toStringList();
+    recent.removeAll(file);
+    recent.prepend(file);
+    settings_->setValue(QStringLiteral("recent"), QStringList(recent.mid(0, most_recent)));
+}
+
+void MainWindow::fill_recent(QMenu* menu) {
+    menu->clear();
+    const QStringList recent = settings_ ? settings_->value(QStringLiteral("recent")).toStringList() : QStringList();
+    for (const QString& file : recent) {
+        QAction* action = menu->addAction(file, this, [this, file] { open(file); });
+        action->setEnabled(!QFileInfo(file).isAbsolute() || QFileInfo::exists(file));
+    }
+    if (recent.isEmpty()) menu->addAction(tr("Nothing yet"))->setEnabled(false);
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    const QString path = dropped_path(event->mimeData());
+    if (path.isEmpty()) return;
+    const bool folder = QFileInfo(path).isDir();
+    if (!folder && !is_session(path) && !path.endsWith(QStringLiteral(".bin"))) return;
+    event->acceptProposedAction();
+    statusBar()->showMessage(is_session(path) ? tr("Open session %1").arg(path) : tr("Open model %1").arg(path));
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    const QString path = dropped_path(event->mimeData());
+    if (path.isEmpty()) return;
+    event->acceptProposedAction();
+    statusBar()->clearMessage();
+    open(path);
+}
+
+}  // namespace microtome
