@@ -19,7 +19,7 @@ struct Common {
     std::vector<std::string> command;  // as typed
 };
 
-/// A bar with rate and time left on stderr when that is a terminal; a line every ten seconds when it is not. Stops on SIGINT and SIGTERM.
+/// A bar with rate and time left on stderr when that is a terminal; a line every ten seconds when it is not.
 class TerminalProgress : public RunProgress {
   public:
     explicit TerminalProgress(bool quiet);
@@ -33,6 +33,9 @@ class TerminalProgress : public RunProgress {
     std::int64_t first_ = -1;
     std::chrono::steady_clock::time_point start_, shown_;
 };
+
+/// From now on SIGINT and SIGTERM ask the running work to stop (exit 3); a second one ends the program at once.
+void stop_on_signals();
 
 /// One command: puts its options on `app` and sets its callback.
 using AddCommand = void (*)(CLI::App& app, Common& common);

@@ -33,20 +33,21 @@ std::string duration(double seconds) {
 
 }  // namespace
 
+void stop_on_signals() {
+    interrupted();  // made before a handler can ask for it
+    std::signal(SIGINT, on_signal);
+    std::signal(SIGTERM, on_signal);
+}
+
 TerminalProgress::TerminalProgress(bool quiet)
     : RunProgress(interrupted().get_token()),
       quiet_(quiet),
       terminal_(isatty(STDERR_FILENO)),
       start_(std::chrono::steady_clock::now()),
-      shown_(start_) {
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
-}
+      shown_(start_) {}
 
 TerminalProgress::~TerminalProgress() {
     clear();
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
 }
 
 void TerminalProgress::step(std::int64_t done, std::int64_t total, std::string_view unit) {

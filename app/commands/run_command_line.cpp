@@ -5,6 +5,7 @@
 
 #include "app/commands/cli.h"
 #include "core/base/error.h"
+#include "core/base/near.h"
 
 namespace microtome {
 
@@ -35,6 +36,17 @@ int refuse_usage(const Common& common, const CLI::App& app, const CLI::ParseErro
     return 2;
 }
 
+// CLI11 would only say that a subcommand is missing.
+void check_name(const CLI::App& app, int argc, char** argv) {
+    if (argc < 2 || argv[1][0] == '-') return;
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        if (command->get_name() == argv[1]) return;
+        names.push_back(command->get_name());
+    }
+    throw Error("command", "a subcommand (microtome --help lists them)", with_suggestion(argv[1], names));
+}
+
 bool given(int argc, char** argv, const std::string& flag) {
     for (int i = 1; i < argc; ++i)
         if (flag == argv[i]) return true;
@@ -44,6 +56,7 @@ bool given(int argc, char** argv, const std::string& flag) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+    stop_on_signals();
     Common common;
     common.json = given(argc, argv, "--json");  // an error on the command line itself is JSON too
     common.command.assign(argv, argv + argc);
@@ -60,6 +73,7 @@ int run_command_line(int argc, char** argv) {
             std::printf("%s", app.help().c_str());
             return 2;
         }
+        check_name(app, argc, argv);
         app.parse(argc, argv);
         if (std::fflush(stdout) != 0) throw Error("standard output", "room to write", "an error");
         return 0;
