@@ -5,6 +5,7 @@
 #include <QtTest>
 
 #include "core/base/json.h"
+#include "core/generate.h"
 #include "golden.h"
 
 using namespace microtome;
@@ -21,17 +22,6 @@ Transformer model(const std::string& name) {
 
 Json expected(const std::string& name) {
     return read_json(golden::folder("") / "shared_expectations.json").at(name);
-}
-
-std::vector<std::int64_t> greedy(const Transformer& t, std::vector<std::int64_t> ids, std::size_t n) {
-    KvCache cache;
-    std::vector<std::int64_t> out, next = std::move(ids);
-    while (out.size() < n) {
-        Tensor logits = t.forward(ids_tensor({next}), {}, Context{cache.length(), &cache});
-        next = {logits[0][-1].argmax().item<std::int64_t>()};
-        out.push_back(next[0]);
-    }
-    return out;
 }
 
 }  // namespace
@@ -64,7 +54,10 @@ void TestShared::stories() {
     std::string wrong = golden::difference(p, at::tensor(want.at("top_probabilities").get<std::vector<double>>(), at::kDouble), 1e-5);
     QVERIFY2(wrong.empty(), wrong.c_str());
     auto continuation = want.at("greedy_ids").get<std::vector<std::int64_t>>();
-    QCOMPARE(greedy(t, ids, continuation.size()), continuation);
+    GenerateOptions options;
+    options.max_new_tokens = static_cast<int>(continuation.size());
+    Progress progress;
+    QCOMPARE(generate(t, ids, options, progress), continuation);
 }
 
 void TestShared::previous_token_heads() {
