@@ -64,30 +64,38 @@ std::string escape_of(char c, bool in_class, const std::string& subject) {
     throw Error(subject, "a pattern without negated classes inside a class", std::string("\\") + c);
 }
 
+// "(?im-x:" or "(?m)" at the start of `text`.
+bool sets_option(std::string_view text, char option) {
+    if (!text.starts_with("(?")) return false;
+    const std::size_t end = std::min(text.find_first_not_of("-abcdefghijklmnopqrstuvwxyz", 2), text.size());
+    return end < text.size() && (text[end] == ':' || text[end] == ')') && text.substr(2, end - 2).find(option) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::string translate_pattern(std::string_view pattern, const std::string& subject) {
     std::string out;
-    std::size_t class_from = std::string_view::npos;  // where the open class's first member stands
+    int depth = 0;               // of classes: PCRE2 knows none inside another; their union is the members side by side
+    std::size_t class_from = 0;  // where the outer class's first member stands
+    const auto refuse = [&](const char* expected) { throw Error(subject, expected, std::string(pattern)); };
     for (std::size_t i = 0; i < pattern.size(); ++i) {
         const char c = pattern[i];
-        const bool in_class = class_from != std::string_view::npos;
-        if (c == '\\' && i + 1 < pattern.size()) {
-            out += escape_of(pattern[++i], in_class, subject);
+        const std::string_view rest = pattern.substr(i);
+        if (c == '\\' && rest.size() > 1) {
+            out += escape_of(pattern[++i], depth > 0, subject);
             continue;
         }
-        if (!in_class && c == '[') {
-            class_from = i + 1;
-            if (pattern.substr(i + 1, 1) == "^") ++class_from;
-        } else if (in_class && c == ']' && i != class_from) {
-            class_from = std::string_view::npos;
-        } else if (in_class && (c == '[' || pattern.substr(i, 2) == "&&")) {
-            throw Error(subject, "a pattern without classes inside a class", std::string(pattern));
-        } else if (!in_class && pattern.substr(i, 2) == "(?" && pattern.substr(i, 4).find('m') != std::string_view::npos) {
-            throw Error(subject, "a pattern without the option m (its meaning differs)", std::string(pattern));
-        } else if (!in_class && pattern.substr(i, 2) == "(*") {
-            throw Error(subject, "a pattern without PCRE2's verbs", std::string(pattern));
+        if (depth == 0) {
+            if (sets_option(rest, 'm')) refuse("a pattern without the option m (its meaning differs)");
+            if (rest.starts_with("(*")) refuse("a pattern without PCRE2's verbs");
+            if (c == '[') class_from = i + (rest.starts_with("[^") ? 2 : 1);
         }
+        if (c == '[' && depth++ > 0) {
+            if (rest.starts_with("[^") || rest.starts_with("[:")) refuse("a pattern without negated or named classes inside a class");
+            continue;
+        }
+        if (depth > 0 && rest.starts_with("&&")) refuse("a pattern without intersections of classes");
+        if (depth > 0 && c == ']' && i != class_from && --depth > 0) continue;
         out += c;
     }
     return out;

@@ -182,6 +182,16 @@ def behaviors():
     return t, trainers.BpeTrainer(vocab_size=250, special_tokens=["<unk>"], limit_alphabet=90, show_progress=False)
 
 
+def bloom_like():
+    """A class inside a class, and Falcon's runs of signs."""
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r" ?[^(\s|[.,!?…。，、।۔،])]+"), "isolated"), pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.Digits(),
+        pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    t.decoder = decoders.ByteLevel()
+    return t, trainers.BpeTrainer(vocab_size=380, special_tokens=["<s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+
+
 ADDED = {
     "word_level": [AddedToken("[MASK]", lstrip=True, normalized=False, special=True), AddedToken("yesterday", single_word=True),
                    AddedToken("<sp>", rstrip=True, normalized=False), AddedToken("<ic>", lstrip=True, rstrip=True, normalized=True)],
@@ -216,7 +226,7 @@ def without_byte_specials(path):
 
 def main():
     shared = pathlib.Path(sys.argv[1])
-    for make in (byte_level, cl100k_like, word_level, words_split, unigram, sentencepiece_like, metaspace_first, behaviors):
+    for make in (byte_level, cl100k_like, word_level, words_split, unigram, sentencepiece_like, metaspace_first, behaviors, bloom_like):
         name = make.__name__
         path = HERE / name / "tokenizer.json"
         if not path.exists():

@@ -30,6 +30,7 @@ void TestTokenizerGoldens::equal_data() {
     QTest::newRow("sentencepiece_like") << "SentencePiece BPE";
     QTest::newRow("metaspace_first") << "BPE";
     QTest::newRow("behaviors") << "BPE";
+    QTest::newRow("bloom_like") << "byte-level BPE";
 }
 
 void TestTokenizerGoldens::equal() {
