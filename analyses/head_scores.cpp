@@ -61,12 +61,11 @@ std::vector<std::vector<std::int64_t>> random_repeats(const Session& session, co
     return rows;
 }
 
-// Mean of pattern[n + i, i + offset] over the second half, where the first half has n tokens after `skip` leading ones.
+// Mean of the diagonal that leads from the second half to what stood `offset` after the same token in the first (TransformerLens: the
+// pattern's diagonal of offset − n, whose first entry still lies in the first half). `skip` leading tokens (BOS) are left out.
 Tensor stripe(const Tensor& pattern, std::int64_t skip, std::int64_t n, std::int64_t offset) {
-    Tensor diagonal = pattern.to(at::kDouble).diagonal(-(n - offset), -2, -1);
-    // entry i of the diagonal: destination i + n - offset, source i; destinations of the second half start at skip + n
-    std::int64_t first = skip + offset;
-    return diagonal.narrow(-1, first, diagonal.size(-1) - first).mean(-1);
+    Tensor repeated = pattern.to(at::kDouble).narrow(-1, skip, 2 * n).narrow(-2, skip, 2 * n);
+    return repeated.diagonal(offset - n, -2, -1).mean(-1);
 }
 
 Grid head_grid(const Session& session, const Tensor& scores) {
