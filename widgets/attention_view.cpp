@@ -123,6 +123,8 @@ QString AttentionView::missing_reason() const {
     if (!workspace_.model()) return workspace_.model_error().isEmpty() ? tr("Opening the model…") : workspace_.model_error();
     if (!result.error.isEmpty()) return result.error;
     if (at.layer < 0 || at.head < 0) return tr("Choose a layer and a head, here or in a map.");
+    if (workspace_.too_long_for_attention(side_->currentIndex() == corrupt ? Side::corrupt : Side::clean))
+        return tr("The prompt is too long to hold the patterns of all heads.");
     if (result.running()) return tr("Computing the attention patterns…");
     if (side_->currentIndex() == difference)
         return tr("The two prompts have different lengths, so their patterns have no difference cell by cell.");

@@ -167,6 +167,11 @@ void SessionDocument::set_model(const SessionModel& model) {
     session_.model = model;
 }
 
+void SessionDocument::move_to(const std::filesystem::path& folder) {
+    if (folder != session_.folder) session_.model.path = session_.model_path();
+    session_.folder = folder;
+}
+
 SessionFile welcome_session() {
     SessionFile session;
     PromptPair pair;

@@ -36,6 +36,8 @@ class SessionDocument : public QObject {
     void set_model(const SessionModel& model);
     /// Replaces everything and forgets the undo history. A session without prompts or without a patching step gets one.
     void load(SessionFile session);
+    /// The session's file goes to another folder: a model beside the old file keeps being found.
+    void move_to(const std::filesystem::path& folder);
     void set_views(const Json& views) { session_.views = views; }
 
     QUndoStack& undo_stack() { return undo_; }

@@ -37,8 +37,10 @@ void MainWindow::open(const QString& what) {
         open_session(what);
         return;
     }
-    remember(what);
-    workspace_.open_model(what);
+    const bool path = what.contains(QLatin1Char('/')) && QFileInfo::exists(what);  // else a name
+    const QString model = path ? QFileInfo(what).absoluteFilePath() : what;
+    remember(model);
+    workspace_.open_model(model);
 }
 
 void MainWindow::open_first(const QString& what) {
@@ -68,6 +70,7 @@ void MainWindow::open_session(const QString& file) {
 bool MainWindow::save_session(const QString& file) {
     try {
         workspace_.document().set_views(views());
+        workspace_.document().move_to(QFileInfo(file).absolutePath().toStdString());
         write_session(file.toStdString(), workspace_.document().session());
     } catch (const Error& error) {
         show_error(QString::fromUtf8(error.what()));

@@ -1,16 +1,19 @@
 #include "widgets/workspace.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 namespace microtome {
 namespace {
 
 constexpr int typing_ms = 150;
 constexpr std::size_t cached_results = 40;
+constexpr double most_weights = 3e7;  // attention weights held for a prompt: 240 MB
 
 ModelOptions options_of(const SessionFile& session) {
     ModelOptions options;
-    options.model = session.model.path;
+    options.model = session.model_path();
     options.device = session.model.device;
     options.dtype = session.model.dtype;
     options.processing = session.model.processing;
@@ -35,41 +38,53 @@ void Workspace::open_model(const QString& model) {
     SessionModel chosen;
     chosen.path = model.toStdString();
     document_.set_model(chosen);
+    open_document_model();
+}
+
+void Workspace::open_document_model() {
     jobs_.cancel(model_job_);
     model_error_.clear();
     const auto work = [this, options = options_of(document_.session())](RunProgress& progress) -> JobQueue::Deliver {
         std::shared_ptr<OpenModel> loaded = engine_->open(options);
         progress.check();
-        return [this, loaded] {
-            model_ = loaded;
-            patching_ = clean_attention_ = corrupt_attention_ = {};
-            SessionModel now = document_.session().model;
-            now.sha256 = loaded->facts().sha256;
-            document_.set_model(now);
-            refresh_tokens();
-            Q_EMIT model_changed();
-            Q_EMIT patching_changed();
-            Q_EMIT attention_changed();
-        };
+        return [this, loaded] { adopt(loaded); };
     };
     const auto failed = [this](const QString& error) {
         model_error_ = error;
         Q_EMIT model_changed();
         if (!error.isEmpty()) Q_EMIT this->failed(error);
     };
-    model_job_ = jobs_.start(QStringLiteral("Open %1").arg(model), work, {}, failed);
+    const QString name = QString::fromStdString(document_.session().model.path);
+    model_job_ = jobs_.start(tr("Open %1").arg(name), work, {}, failed);
+}
+
+void Workspace::adopt(std::shared_ptr<OpenModel> model) {
+    model_ = std::move(model);
+    patching_ = clean_attention_ = corrupt_attention_ = {};
+    SessionModel now = document_.session().model;
+    const std::string saved = std::exchange(now.sha256, model_->facts().sha256);
+    document_.set_model(now);
+    refresh_tokens();
+    Q_EMIT model_changed();
+    Q_EMIT patching_changed();
+    Q_EMIT attention_changed();
+    if (!saved.empty() && saved != now.sha256)
+        Q_EMIT failed(
+            tr("%1 is not the model that the session was saved with: expected SHA-256 %2…, got %3….")
+                .arg(QString::fromStdString(now.path), QString::fromStdString(saved).left(8), QString::fromStdString(now.sha256).left(8)));
 }
 
 void Workspace::load_session(SessionFile session) {
-    const SessionModel wanted = session.model;
-    const SessionModel open = document_.session().model;
-    const bool same = model_ && wanted.path == open.path && wanted.dtype == open.dtype && wanted.device == open.device &&
-                      wanted.processing == open.processing;
+    const auto numerics = [](const SessionFile& file) {
+        return std::tuple(file.model_path(), file.model.dtype, file.model.device, file.model.processing, file.threads);
+    };
+    const bool same = model_ && numerics(session) == numerics(document_.session()) &&
+                      (session.model.sha256.empty() || session.model.sha256 == model_->facts().sha256);
     document_.load(std::move(session));
     if (same)
         refresh_tokens();
     else
-        open_model(QString::fromStdString(wanted.path));
+        open_document_model();
 }
 
 void Workspace::refresh_tokens() {
@@ -102,13 +117,19 @@ RunRequest Workspace::patching_request() const {
 
 std::optional<RunRequest> Workspace::attention_request(Side side) const {
     const std::vector<Token>& tokens = side == Side::corrupt ? prompts_.corrupt : prompts_.clean;
-    if (!model_ || tokens.empty() || selection_.current().layer < 0) return {};
+    if (!model_ || tokens.empty() || selection_.current().layer < 0 || too_long_for_attention(side)) return {};
     Json ids = Json::array();
     for (const Token& token : tokens) ids.push_back(token.id);
     RunRequest request;
     request.analysis = "attention-patterns";
     request.params["prompts"] = Json::array({{{"ids", ids}}});
     return request;
+}
+
+bool Workspace::too_long_for_attention(Side side) const {
+    if (!model_) return false;
+    const double length = static_cast<double>((side == Side::corrupt ? prompts_.corrupt : prompts_.clean).size());
+    return length * length * model_->facts().n_layers * model_->facts().n_heads > most_weights;
 }
 
 std::string Workspace::key_of(const RunRequest& request) const {

@@ -48,6 +48,8 @@ class Workspace : public QObject {
     const PromptState& prompts() const { return prompts_; }
     const ShownResult& patching() const { return patching_; }
     const ShownResult& attention(Side side) const { return side == Side::corrupt ? corrupt_attention_ : clean_attention_; }
+    /// All heads' patterns of a prompt would not fit; the attention view says so.
+    bool too_long_for_attention(Side side) const;
     /// The map shown was computed for other prompts or parameters than those now in the editors.
     bool patching_is_stale() const;
     /// Runs of the model so far; a result that is shown again does not count.
@@ -79,6 +81,8 @@ class Workspace : public QObject {
 
     RunRequest patching_request() const;
     std::optional<RunRequest> attention_request(Side side) const;
+    void open_document_model();
+    void adopt(std::shared_ptr<OpenModel> model);
     std::string key_of(const RunRequest& request) const;
     void run(const QString& title, const RunRequest& request, Slot slot, Signal changed);
     void finish(RunRecord record, const std::string& key, Slot slot, Signal changed);

@@ -15,6 +15,7 @@ struct Control {
     std::atomic<int> layer_ms{0};   // time a layer of a sweep takes
     std::atomic<bool> fail{false};  // the next run throws
     std::atomic<int> runs{0};
+    ModelOptions opened;  // of the newest model
 };
 
 inline double effect(int layer, int position) {
@@ -122,6 +123,7 @@ class Engine final : public microtome::Engine {
     explicit Engine(Control& control) : control_(control) {}
     std::shared_ptr<OpenModel> open(const ModelOptions& options) const override {
         if (options.model == "nowhere") throw Error("nowhere", "a model folder", "nothing");
+        control_.opened = options;
         return std::make_shared<Model>(control_);
     }
     std::vector<FieldInfo> params(const std::string&) const override {

@@ -162,6 +162,30 @@ class TestJobs : public QObject {
         QVERIFY(!workspace.run_patching());
     }
 
+    void a_session_brings_its_own_numerics() {
+        fake::Control control;
+        const auto workspace = opened(control);
+        SessionFile session = welcome_session();
+        session.model.path = "toy", session.model.dtype = "float64", session.threads = 3;
+        session.model.sha256 = std::string(64, 'a');
+        workspace->load_session(session);
+        QTRY_VERIFY(!workspace->jobs().busy());
+        QCOMPARE(control.opened.dtype, std::string("float64"));
+        QCOMPARE(control.opened.threads, 3);
+        QCOMPARE(workspace->document().session().model.dtype, std::string("float64"));
+    }
+
+    void another_model_than_the_saved_one_is_told() {
+        fake::Control control;
+        const auto workspace = opened(control);
+        QSignalSpy failed(workspace.get(), &Workspace::failed);
+        SessionFile session = welcome_session();
+        session.model.sha256 = std::string(64, 'b');
+        workspace->load_session(session);
+        QTRY_COMPARE(failed.count(), 1);
+        QVERIFY(failed[0][0].toString().contains("bbbbbbbb") && failed[0][0].toString().contains("aaaaaaaa"));
+    }
+
     void refused_prompts_do_not_run() {
         fake::Control control;
         const auto workspace = opened(control);
