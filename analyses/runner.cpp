@@ -38,10 +38,21 @@ Json token_ids(const Session& session, const Json& params) {
     return out;
 }
 
+// A bundled model is where the program is, not where it was on the machine of this run.
+std::string path_of(const ModelFacts& facts) {
+    try {
+        for (const auto& [name, bundled] : bundled_models())
+            if (std::filesystem::absolute(bundled).lexically_normal() == std::filesystem::path(facts.path))
+                return "resources/models/" + name;
+    } catch (const Error&) {  // a program moved away from its resources
+    }
+    return facts.path;
+}
+
 Json model_json(const Session& session) {
     const ModelFacts& f = session.facts();
     return {{"name", f.name},
-            {"path", f.path},
+            {"path", path_of(f)},
             {"sha256", f.sha256},
             {"tokenizer_sha256", session.impl().tokenizer_sha256},
             {"processing", f.processing},

@@ -60,6 +60,7 @@ int run_command_line(int argc, char** argv) {
     Common common;
     common.json = given(argc, argv, "--json");  // an error on the command line itself is JSON too
     common.command.assign(argv, argv + argc);
+    common.command[0] = "microtome";
     CLI::App app("Microtome: a workbench for mechanistic interpretability of transformers", "microtome");
     app.set_version_flag("--version", "microtome " MICROTOME_VERSION);
     app.require_subcommand(1);
