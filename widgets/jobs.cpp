@@ -17,14 +17,16 @@ struct JobQueue::Job {
     Partial partial;
     Failed failed;
     std::stop_source stop;
-    QElapsedTimer clock;
 
     // Written by the lane, read by the owner's thread.
     std::mutex mutex;
     bool started = false, fresh = false;
     std::int64_t done = 0, total = 0;
     std::string unit, note;
+    QElapsedTimer clock;                     // since the start
     std::map<std::string, NamedView> views;  // the newest state of each growing view
+
+    double seconds() const { return clock.isValid() ? static_cast<double>(clock.nsecsElapsed()) / 1e9 : 0; }
 };
 
 /// Notes progress for the next poll; cheap, and never waits for the owner's thread.
@@ -83,6 +85,7 @@ struct JobQueue::Lane {
             {
                 const std::lock_guard lock(job->mutex);
                 job->started = job->fresh = true;
+                job->clock.start();
             }
             Deliver deliver = job->work(progress);
             report(progress.stopped() ? JobState::cancelled : JobState::done, {}, std::move(deliver));
@@ -160,18 +163,15 @@ void JobQueue::poll() {
         std::map<std::string, NamedView> views;
         {
             const std::lock_guard lock(job->mutex);
-            if (job->started && job->info.state == JobState::waiting) {
-                job->info.state = JobState::running;
-                job->clock.start();
-            }
+            if (job->started && job->info.state == JobState::waiting) job->info.state = JobState::running;
             if (!job->fresh && job->info.state == JobState::waiting) continue;
             job->fresh = false;
             job->info.done = job->done, job->info.total = job->total;
             job->info.unit = QString::fromStdString(job->unit);
             if (!job->note.empty()) job->info.message = QString::fromStdString(job->note);
+            job->info.seconds = job->seconds();
             views.swap(job->views);
         }
-        if (job->clock.isValid()) job->info.seconds = static_cast<double>(job->clock.elapsed()) / 1000;
         if (job->partial && !job->stop.stop_requested())
             for (const auto& [name, view] : views) job->partial(view);
         row_changed(*job);
@@ -187,8 +187,8 @@ void JobQueue::finish(const std::shared_ptr<Job>& job, JobState state, const QSt
         job->info.done = job->done, job->info.total = job->total;
         job->info.unit = QString::fromStdString(job->unit);
         if (!job->note.empty()) job->info.message = QString::fromStdString(job->note);
+        job->info.seconds = job->seconds();
     }
-    if (job->clock.isValid()) job->info.seconds = static_cast<double>(job->clock.elapsed()) / 1000;
     job->info.state = state;
     if (!message.isEmpty()) job->info.message = message;
     job->work = {};  // what it captured (a model, say) is free from now on

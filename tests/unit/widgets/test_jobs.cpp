@@ -35,6 +35,7 @@ class TestJobs : public QObject {
             });
         QTRY_VERIFY(!jobs.busy());
         QCOMPARE(order, (std::vector<int>{0, 1, 2}));
+        QVERIFY(jobs.job(0).seconds > 0);
         QVERIFY(lanes[0] == lanes[1] && lanes[1] == lanes[2] && lanes[0] != std::this_thread::get_id());
     }
 
