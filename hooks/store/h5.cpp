@@ -94,10 +94,15 @@ File::File(std::span<const std::byte> image, const std::string& shown, std::true
 
 void File::flush() {
     check([&] { return H5Fflush(*id_, H5F_SCOPE_LOCAL); }, subject_, "a file that can be written");
+    check([&] { return commit(*id_); }, subject_, "a file that can be written");
 }
 
 void File::abandon() {
     h5::abandon(*id_);
+}
+
+void File::set_careful(bool careful) {
+    h5::set_careful(*id_, careful);
 }
 
 void File::close() {

@@ -56,7 +56,10 @@ class File : public Group {
     /// Reads a file held in memory.
     static File from_image(std::span<const std::byte> image, const std::string& shown) { return {image, shown, std::true_type()}; }
 
+    /// What was written so far is in the file. Of a file named *.part, a kill leaves what the last flush had: never half of the next one.
     void flush();
+    /// Files named *.part: values too change at the next flush only. For what takes the place of values that count.
+    void set_careful(bool careful);
     /// After a failed write: nothing more reaches the disk, and closing can't fail.
     void abandon();
     /// Closes the file and everything open in it; an Error if something could not be written. The destructor is silent.

@@ -1,14 +1,12 @@
 #include "hooks/store/h5_driver.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <functional>
 #include <memory>
+#include <string>
+
+#include "core/base/error.h"
+#include "hooks/store/journaled_file.h"
 
 namespace microtome::h5 {
 namespace {
@@ -17,11 +15,9 @@ constexpr haddr_t most_address = INT64_MAX;
 
 struct Driver {
     H5FD_t base{};  // HDF5 sees this part: it must come first
-    int descriptor = -1;
-    dev_t device = 0;
-    ino_t inode = 0;
-    haddr_t allocated = 0, size = 0;
-    bool abandoned = false;
+    JournaledFile file;
+    haddr_t allocated = 0;
+    bool writable = false, flushed = false;
 };
 
 Driver* self(H5FD_t* file) {
@@ -31,47 +27,44 @@ const Driver* self(const H5FD_t* file) {
     return reinterpret_cast<const Driver*>(file);
 }
 
-// Puts the system's reason on HDF5's error stack, where `reason` (h5_check.cpp) finds it.
-herr_t failed(hid_t minor, const char* text) {
-    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_VFL, minor, "%s", text);
+// No exception may pass through C: its reason goes onto HDF5's error stack, where `fail` (h5_check.cpp) finds it.
+template <class F>
+herr_t guarded(hid_t minor, F&& action) {
+    std::string reason = "out of memory";
+    try {
+        action();
+        return 0;
+    } catch (const Error& error) {
+        reason = error.got();
+    } catch (const std::exception& error) {
+        reason = error.what();
+    }
+    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_VFL, minor, "%s", reason.c_str());
     return -1;
 }
 
 H5FD_t* open_driver(const char* name, unsigned flags, hid_t, haddr_t) {
-    int how = O_CLOEXEC | O_NONBLOCK | ((flags & H5F_ACC_RDWR) ? O_RDWR : O_RDONLY);
-    if (flags & H5F_ACC_TRUNC) how |= O_TRUNC;
-    if (flags & H5F_ACC_CREAT) how |= O_CREAT;
-    if (flags & H5F_ACC_EXCL) how |= O_EXCL;
-    auto driver = std::make_unique<Driver>();
-    struct stat about {};
-    driver->descriptor = ::open(name, how, 0644);
-    if (driver->descriptor < 0 || ::fstat(driver->descriptor, &about) != 0) {
-        failed(H5E_CANTOPENFILE, std::strerror(errno));
-        if (driver->descriptor >= 0) ::close(driver->descriptor);
-        return nullptr;
-    }
-    if (!S_ISREG(about.st_mode)) {
-        failed(H5E_CANTOPENFILE, S_ISDIR(about.st_mode) ? "a folder" : "a special file");
-        ::close(driver->descriptor);
-        return nullptr;
-    }
-    driver->device = about.st_dev;
-    driver->inode = about.st_ino;
-    driver->size = static_cast<haddr_t>(about.st_size);
-    return &driver.release()->base;
+    using Access = JournaledFile::Access;
+    const Access access = (flags & H5F_ACC_EXCL)    ? Access::create_new
+                          : (flags & H5F_ACC_TRUNC) ? Access::create
+                          : (flags & H5F_ACC_RDWR)  ? Access::write
+                                                    : Access::read;
+    std::unique_ptr<Driver> driver;
+    guarded(H5E_CANTOPENFILE, [&] { driver.reset(new Driver{{}, {name, access}, 0, access != Access::read}); });
+    return driver ? &driver.release()->base : nullptr;
 }
 
 herr_t close_driver(H5FD_t* file) {
     const std::unique_ptr<Driver> driver(self(file));
-    const int result = ::close(driver->descriptor);
-    return result == 0 || driver->abandoned ? 0 : failed(H5E_CANTCLOSEFILE, std::strerror(errno));
+    return guarded(H5E_CANTCLOSEFILE, [&] {
+        // HDF5 also opens files only to look at them, or fails to open them: nothing was flushed then, and nothing may change.
+        if (driver->flushed) driver->file.commit(driver->allocated);
+    });
 }
 
 int compare(const H5FD_t* a, const H5FD_t* b) {
-    const Driver *x = self(a), *y = self(b);
-    if (x->device != y->device) return x->device < y->device ? -1 : 1;
-    if (x->inode != y->inode) return x->inode < y->inode ? -1 : 1;
-    return 0;
+    if (self(a)->file == self(b)->file) return 0;
+    return std::less<>()(a, b) ? -1 : 1;
 }
 
 herr_t query(const H5FD_t*, unsigned long* flags) {
@@ -90,7 +83,7 @@ herr_t allocate(H5FD_t* file, H5FD_mem_t, haddr_t address) {
 }
 
 haddr_t size_of_file(const H5FD_t* file, H5FD_mem_t) {
-    return self(file)->size;
+    return self(file)->file.size();
 }
 
 herr_t handle(H5FD_t* file, hid_t, void** out) {
@@ -98,54 +91,27 @@ herr_t handle(H5FD_t* file, hid_t, void** out) {
     return 0;
 }
 
-herr_t read(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, void* buffer) {
-    auto* out = static_cast<char*>(buffer);
-    while (size > 0) {
-        const ssize_t n = address > most_address ? 0 : ::pread(self(file)->descriptor, out, size, static_cast<off_t>(address));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return failed(H5E_READERROR, std::strerror(errno));
-        if (n == 0) {  // allocated, but not written yet
-            std::memset(out, 0, size);
-            return 0;
-        }
-        out += n;
-        address += static_cast<haddr_t>(n);
-        size -= static_cast<std::size_t>(n);
-    }
-    return 0;
+herr_t read(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, void* out) {
+    return guarded(H5E_READERROR, [&] { self(file)->file.read(address, size, static_cast<std::byte*>(out)); });
 }
 
-herr_t write(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, const void* buffer) {
-    Driver* driver = self(file);
-    const auto* in = static_cast<const char*>(buffer);
-    while (size > 0 && !driver->abandoned) {
-        const ssize_t n = ::pwrite(driver->descriptor, in, size, static_cast<off_t>(address));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return failed(H5E_WRITEERROR, std::strerror(errno));
-        in += n;
-        address += static_cast<haddr_t>(n);
-        size -= static_cast<std::size_t>(n);
-        driver->size = std::max(driver->size, address);
-    }
-    return 0;
+herr_t write(H5FD_t* file, H5FD_mem_t type, hid_t, haddr_t address, std::size_t size, const void* bytes) {
+    return guarded(H5E_WRITEERROR,
+                   [&] { self(file)->file.write(address, size, static_cast<const std::byte*>(bytes), type == H5FD_MEM_DRAW); });
 }
 
-// The file ends where the allocated space ends.
+// HDF5 flushed all that it has: the file may be cut to its length. Done by the commit that follows.
 herr_t truncate(H5FD_t* file, hid_t, hbool_t) {
-    Driver* driver = self(file);
-    if (driver->abandoned || driver->size == driver->allocated) return 0;
-    if (::ftruncate(driver->descriptor, static_cast<off_t>(driver->allocated)) != 0) return failed(H5E_SEEKERROR, std::strerror(errno));
-    driver->size = driver->allocated;
+    self(file)->flushed = self(file)->writable;
     return 0;
 }
 
 herr_t lock(H5FD_t* file, hbool_t exclusive) {
-    if (::flock(self(file)->descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 || errno == ENOSYS || errno == ENOTSUP) return 0;
-    return failed(H5E_CANTLOCKFILE, errno == EWOULDBLOCK ? "a file that another program has open" : std::strerror(errno));
+    return guarded(H5E_CANTLOCKFILE, [&] { self(file)->file.lock(exclusive); });
 }
 
 herr_t unlock(H5FD_t* file) {
-    ::flock(self(file)->descriptor, LOCK_UN);
+    self(file)->file.unlock();
     return 0;
 }
 
@@ -180,9 +146,22 @@ void use_driver(hid_t access) {
     H5Pset_driver(access, registered(), nullptr);
 }
 
-void abandon(hid_t file) {
+static Driver* driver_of(hid_t file) {
     void* driver = nullptr;
-    if (H5Fget_vfd_handle(file, H5P_DEFAULT, &driver) >= 0 && driver) static_cast<Driver*>(driver)->abandoned = true;
+    return H5Fget_vfd_handle(file, H5P_DEFAULT, &driver) >= 0 ? static_cast<Driver*>(driver) : nullptr;
+}
+
+herr_t commit(hid_t file) {
+    Driver* driver = driver_of(file);
+    return driver ? guarded(H5E_WRITEERROR, [&] { driver->file.commit(driver->allocated); }) : -1;
+}
+
+void abandon(hid_t file) {
+    if (Driver* driver = driver_of(file)) driver->file.abandon();
+}
+
+void set_careful(hid_t file, bool careful) {
+    if (Driver* driver = driver_of(file)) driver->file.set_careful(careful);
 }
 
 }  // namespace microtome::h5

@@ -17,14 +17,14 @@ class StoreColumn {
     /// T: float or double, or Half into a float16 site.
     template <class T>
     void append(const T* rows, std::uint64_t count);
-    /// Writes what is gathered. Compressed chunks are written whole (but for `tail`): a chunk rewritten in another size would move
-    /// over bytes that a kill may still need.
+    /// Writes what is gathered. Compressed chunks are written when they are full (or with `tail`): each is packed once.
     void flush(bool tail);
     /// Keeps the first `rows` only.
     void truncate(std::uint64_t rows);
 
     std::uint64_t rows() const { return written_ + gathered_; }
     std::uint64_t written() const { return written_; }
+    bool deflated() const { return deflated_; }
     bool pairs() const { return site_.pairs; }
     const std::string& name() const { return site_.name; }
 

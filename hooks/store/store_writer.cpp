@@ -43,6 +43,7 @@ void StoreWriter::open() {
     finished_ = false;
     guarded([&] {
         h5_.emplace(part_, h5::Mode::read_write);
+        h5_->set_careful(true);
         texts_ = h5_->dataset(texts_path);
         ids_ = h5_->dataset(ids_path);
         offsets_ = h5_->dataset(offsets_path);
@@ -64,6 +65,9 @@ void StoreWriter::truncate() {
     cut(offsets2_, done_ + 1);
     for (StoreColumn& column : columns_) column.truncate(column.pairs() ? ends_.front().pairs : ends_.front().tokens);
     h5_->flush();
+    // From here on rows follow those that count, and overwrite none; but compressed chunks move when their size changes.
+    const auto deflated = [](const StoreColumn& column) { return column.deflated(); };
+    h5_->set_careful(std::any_of(columns_.begin(), columns_.end(), deflated));
 }
 
 // Runs writes; after one that failed nothing more reaches the disk: it stays as a kill would have left it.
