@@ -6,6 +6,8 @@
 #include "core/base/error.h"
 #include "hooks/store/h5_check.h"
 #include "hooks/store/h5_driver.h"
+#include "hooks/store/h5_verify.h"
+#include "hooks/store/journaled_file.h"
 
 namespace microtome::h5 {
 namespace {
@@ -23,17 +25,34 @@ Id file_access(const std::string& subject) {
     return access;
 }
 
+void verify_file(const Path& path, const std::string& subject) {
+    try {
+        JournaledFile file(path, JournaledFile::Access::read);
+        file.lock(false);
+        verify({file.size(), [&](std::uint64_t at, std::size_t size, std::byte* out) { file.read(at, size, out); }}, path.string());
+    } catch (const Error& error) {
+        throw Error(subject, error.subject() == path.string() ? error.expected() : "an HDF5 file", error.got());
+    }
+}
+
+void verify_image(std::span<const std::byte> image, const std::string& subject) {
+    const auto read = [&](std::uint64_t at, std::size_t size, std::byte* out) { std::copy_n(image.data() + at, size, out); };
+    verify({image.size(), read}, subject);
+}
+
 hid_t open_file(const Path& path, Mode mode, const std::string& subject) {
     const Id access = file_access(subject);
     if (mode == Mode::create || mode == Mode::create_new) {
         const unsigned flags = mode == Mode::create ? H5F_ACC_TRUNC : H5F_ACC_EXCL;
         return check([&] { return H5Fcreate(path.c_str(), flags, H5P_DEFAULT, access); }, subject, "a file that can be made");
     }
+    verify_file(path, subject);
     const unsigned flags = mode == Mode::read ? H5F_ACC_RDONLY : H5F_ACC_RDWR;
     return check([&] { return H5Fopen(path.c_str(), flags, access); }, subject, "an HDF5 file");
 }
 
 hid_t open_image(std::span<const std::byte> image, const std::string& subject) {
+    verify_image(image, subject);
     const Id access = file_access(subject);
     check([&] { return H5Pset_fapl_core(access, 1 << 16, false); }, subject, "room for the file");
     // NOTE: HDF5 takes a pointer to mutable bytes and copies them.
@@ -45,7 +64,6 @@ Id with_parents(const std::string& subject) {
     Id list = own(
         H5Pclose, [] { return H5Pcreate(H5P_LINK_CREATE); }, subject, "a new object");
     check([&] { return H5Pset_create_intermediate_group(list, 1); }, subject, "a new object");
-    check([&] { return H5Pset_char_encoding(list, H5T_CSET_UTF8); }, subject, "a new object");
     return list;
 }
 

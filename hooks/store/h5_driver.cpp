@@ -1,6 +1,7 @@
 #include "hooks/store/h5_driver.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -95,9 +96,14 @@ herr_t read(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, 
     return guarded(H5E_READERROR, [&] { self(file)->file.read(address, size, static_cast<std::byte*>(out)); });
 }
 
+// Rows may be written at once; the index may not, nor a collection of texts, which HDF5 hands over as if it were rows.
+bool is_plain(H5FD_mem_t type, std::size_t size, const void* bytes) {
+    return type == H5FD_MEM_DRAW && (size < 4 || std::memcmp(bytes, "GCOL", 4) != 0);
+}
+
 herr_t write(H5FD_t* file, H5FD_mem_t type, hid_t, haddr_t address, std::size_t size, const void* bytes) {
-    return guarded(H5E_WRITEERROR,
-                   [&] { self(file)->file.write(address, size, static_cast<const std::byte*>(bytes), type == H5FD_MEM_DRAW); });
+    const bool plain = is_plain(type, size, bytes);
+    return guarded(H5E_WRITEERROR, [&] { self(file)->file.write(address, size, static_cast<const std::byte*>(bytes), plain); });
 }
 
 // HDF5 flushed all that it has: the file may be cut to its length. Done by the commit that follows.

@@ -59,7 +59,7 @@ bool take(std::string_view& rest, std::uint64_t& number) {
 
 JournaledFile::JournaledFile(std::filesystem::path path, Access access) : path_(std::move(path)) {
     descriptor_ = ::open(path_.c_str(), flags_of(access) | O_CLOEXEC | O_NONBLOCK, 0644);
-    if (descriptor_ < 0) refuse(path_, "a file");
+    if (descriptor_ < 0) refuse(path_, "an HDF5 file");
     struct stat about {};
     const bool known = ::fstat(descriptor_, &about) == 0;
     if (!known || !S_ISREG(about.st_mode)) {
@@ -79,8 +79,9 @@ JournaledFile::~JournaledFile() {
 }
 
 void JournaledFile::lock(bool exclusive) {
-    if (::flock(descriptor_, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 && errno != ENOSYS && errno != ENOTSUP)
-        throw Error(path_.string(), "a file to lock", errno == EWOULDBLOCK ? "a file that another program has open" : std::strerror(errno));
+    // File systems without locks go without.
+    if (::flock(descriptor_, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        throw Error(path_.string(), "a file that no other program writes", "one that is open elsewhere");
     recover();
 }
 

@@ -66,8 +66,8 @@ void StoreWriter::truncate() {
     for (StoreColumn& column : columns_) column.truncate(column.pairs() ? ends_.front().pairs : ends_.front().tokens);
     h5_->flush();
     // From here on rows follow those that count, and overwrite none; but compressed chunks move when their size changes.
-    const auto deflated = [](const StoreColumn& column) { return column.deflated(); };
-    h5_->set_careful(std::any_of(columns_.begin(), columns_.end(), deflated));
+    deflated_ = std::any_of(columns_.begin(), columns_.end(), [](const StoreColumn& column) { return column.deflated(); });
+    h5_->set_careful(deflated_);
 }
 
 // Runs writes; after one that failed nothing more reaches the disk: it stays as a kill would have left it.
@@ -125,7 +125,11 @@ void StoreWriter::add_prompts(std::span<const StorePrompt> prompts) {
         offsets2.push_back(static_cast<std::int64_t>(end.pairs));
     }
     guarded([&] {
+        // HDF5 first frees the texts that it finds where new ones go: leftovers of a killed run there would name texts that are not its
+        // own.
+        h5_->set_careful(true);
         texts_->append_strings(texts);
+        h5_->set_careful(deflated_);
         ids_->append(ids.size(), ids.data());
         offsets_->append(offsets.size(), offsets.data());
         offsets2_->append(offsets2.size(), offsets2.data());
@@ -174,14 +178,13 @@ void StoreWriter::flush_done() {
     flush_rows(false);
 }
 
-// Data, flush, then prompts_done, flush: whatever is killed in between, prompts_done covers only what is in the file.
+// Rows first; then one commit makes them, the index and prompts_done count together.
 void StoreWriter::flush_rows(bool tail) {
     check_complete();
     if (finished_) return;
     check_open();
     guarded([&] {
         for (StoreColumn& column : columns_) column.flush(tail);
-        h5_->flush();
         std::size_t ready = ends_.size() - 1;
         for (const StoreColumn& column : columns_)
             while (ready > 0 && (column.pairs() ? ends_[ready].pairs : ends_[ready].tokens) > column.written()) --ready;

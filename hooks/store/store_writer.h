@@ -71,7 +71,7 @@ class StoreWriter {
     std::uint64_t done_ = 0;
     std::vector<End> ends_;  // rows up to prompt done_ + i
     bool finished_ = false;  // NAME.h5 is there: finished, or resumed and nothing was added yet
-    bool failed_ = false;
+    bool failed_ = false, deflated_ = false;
     std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
 };
 
