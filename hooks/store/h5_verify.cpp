@@ -36,7 +36,8 @@ void Verifier::run() {
     leaf_ = in.u16();
     internal_ = in.u16();
     in.require(leaf_ >= 1 && leaf_ <= 1024 && internal_ >= 1 && internal_ <= 1024, "impossible sizes of groups");
-    in.require(in.u32() == 0 && in.u64() == 0 && in.u64() == undefined, "flags or addresses that the earliest format has not");
+    in.require((in.u32() & ~3u) == 0, "flags that the earliest format has not");  // 1: was open for writing, as after a kill
+    in.require(in.u64() == 0 && in.u64() == undefined, "addresses that the earliest format has not");
     const std::uint64_t end = in.u64();
     in.require(end >= 96 && end <= end_, "a file that was cut off");
     end_ = end;

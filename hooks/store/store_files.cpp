@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/files.h"
+#include "hooks/store/journaled_file.h"
 #include "hooks/store/store_layout.h"
 
 namespace microtome {
@@ -45,12 +46,7 @@ std::string text_of(const StoreSite& site) {
     return text + ") " + h5::name_of(site.type);
 }
 
-}  // namespace
-
-void write_empty_store(const std::filesystem::path& part, const StoreIdentity& identity, std::span<const StoreSite> sites,
-                       const StorePlan& plan, int deflate) {
-    AtomicFile aside(part);
-    h5::File file(aside.temporary(), h5::Mode::create, part.string());
+void write_contents(h5::File& file, const StoreIdentity& identity, std::span<const StoreSite> sites, const StorePlan& plan, int deflate) {
     write_identity(file, identity);
     file.create_group(prompts_path);
     file.create_extendible(texts_path, h5::Type::string, {}, {chunk_rows(16, plan.prompts), 0});
@@ -60,7 +56,23 @@ void write_empty_store(const std::filesystem::path& part, const StoreIdentity& i
         file.create_extendible(path, h5::Type::int64, {}, {chunk_rows(8, plan.prompts ? plan.prompts + 1 : 0), 0}).append(1, zero.data());
     h5::Group activations = file.create_group(activations_path);
     for (const StoreSite& site : sites) write_site(activations, site, plan, deflate);
+}
+
+}  // namespace
+
+void write_empty_store(const std::filesystem::path& part, const StoreIdentity& identity, std::span<const StoreSite> sites,
+                       const StorePlan& plan, int deflate) {
+    AtomicFile aside(part);
+    h5::File file(aside.temporary(), h5::Mode::create, part.string());
+    try {
+        write_contents(file, identity, sites, plan, deflate);
+        file.flush();
+    } catch (...) {
+        file.abandon();  // a full disk: HDF5 must not try again at exit
+        throw;
+    }
     file.close();
+    std::filesystem::remove(JournaledFile::journal_of(part));  // left where someone removed a part
     aside.commit();
 }
 

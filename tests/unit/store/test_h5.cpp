@@ -194,8 +194,9 @@ void TestH5::memory_image() {
     const std::string bytes = read_file(at("i.h5"));
     const h5::File file = h5::File::from_image(std::as_bytes(std::span(bytes)), "image");
     QCOMPARE(file.read<double>("x").values, (std::vector<double>{1, 2}));
-    QVERIFY(
-        message([&] { h5::File::from_image(std::as_bytes(std::span(bytes).first(100)), "cut"); }).startsWith("cut: expected an HDF5 file in good order, got a file that was cut off"));
+    QVERIFY(message([&] {
+                h5::File::from_image(std::as_bytes(std::span(bytes).first(100)), "cut");
+            }).startsWith("cut: expected an HDF5 file in good order, got a file that was cut off"));
 }
 
 void TestH5::hostile_shape_is_refused_before_allocating() {
