@@ -24,7 +24,9 @@ class Bpe : public SubwordModel {
         for (std::size_t rank = 0; rank < merges.size(); ++rank) {
             const auto& [left, right] = merges[rank];
             const std::string where = subject + "/merges/" + std::to_string(rank);
-            merges_[key(wanted(left, where), wanted(right, where))] = {static_cast<std::int64_t>(rank), wanted(left + right, where)};
+            // One after the other: which token an error names must not hang on the compiler's order of evaluation.
+            const std::int64_t first = wanted(left, where), second = wanted(right, where), whole = wanted(left + right, where);
+            merges_[key(first, second)] = {static_cast<std::int64_t>(rank), whole};
         }
     }
 
