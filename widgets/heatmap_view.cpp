@@ -1,9 +1,7 @@
 #include "widgets/heatmap_view.h"
 
 #include <QEvent>
-#include <QHelpEvent>
 #include <QPainter>
-#include <QToolTip>
 
 #include "widgets/theme.h"
 
@@ -163,17 +161,6 @@ void HeatmapView::resizeEvent(QResizeEvent*) {
 void HeatmapView::changeEvent(QEvent* event) {
     TableCanvas::changeEvent(event);
     if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) redraw();
-}
-
-bool HeatmapView::event(QEvent* event) {
-    if (event->type() != QEvent::ToolTip) return TableCanvas::event(event);
-    const auto* help = static_cast<QHelpEvent*>(event);
-    const CellIndex cell = cell_at(help->pos());
-    if (cell.valid())
-        QToolTip::showText(help->globalPos(), cell_text(cell), this, cell_rect(cell).toAlignedRect());
-    else
-        QToolTip::hideText();
-    return true;
 }
 
 }  // namespace microtome

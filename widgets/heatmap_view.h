@@ -46,7 +46,6 @@ class HeatmapView : public TableCanvas {
     void paintEvent(QPaintEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     void changeEvent(QEvent* event) override;
-    bool event(QEvent* event) override;
 
   private:
     GridSlices::Place place(CellIndex cell) const;

@@ -1,9 +1,7 @@
 #include "widgets/pair_strip.h"
 
 #include <QEvent>
-#include <QHelpEvent>
 #include <QPainter>
-#include <QToolTip>
 #include <algorithm>
 
 #include "widgets/figures/colormap.h"
@@ -219,19 +217,6 @@ void PairStrip::changeEvent(QEvent* event) {
         place();
         updateGeometry();
     }
-}
-
-bool PairStrip::event(QEvent* event) {
-    if (event->type() == QEvent::ToolTip) {
-        const auto* help = static_cast<QHelpEvent*>(event);
-        const CellIndex cell = cell_at(help->pos());
-        if (cell.valid())
-            QToolTip::showText(help->globalPos(), cell_text(cell), this, cell_rect(cell).toAlignedRect());
-        else
-            QToolTip::hideText();
-        return true;
-    }
-    return TableCanvas::event(event);
 }
 
 }  // namespace microtome

@@ -36,7 +36,6 @@ class PairStrip : public TableCanvas {
     void paintEvent(QPaintEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     void changeEvent(QEvent* event) override;
-    bool event(QEvent* event) override;
 
   private:
     struct Placed {

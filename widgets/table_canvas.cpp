@@ -1,8 +1,10 @@
 #include "widgets/table_canvas.h"
 
 #include <QAccessible>
+#include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
+#include <QToolTip>
 #include <algorithm>
 
 #include "widgets/accessible_table.h"
@@ -128,6 +130,17 @@ void TableCanvas::focusInEvent(QFocusEvent* event) {
 void TableCanvas::focusOutEvent(QFocusEvent* event) {
     QWidget::focusOutEvent(event);
     update();
+}
+
+bool TableCanvas::event(QEvent* event) {
+    if (event->type() != QEvent::ToolTip) return QWidget::event(event);
+    const auto* help = static_cast<QHelpEvent*>(event);
+    const CellIndex cell = cell_at(help->pos());
+    if (cell.valid())
+        QToolTip::showText(help->globalPos(), cell_text(cell), this, cell_rect(cell).toAlignedRect());
+    else
+        QToolTip::hideText();
+    return true;
 }
 
 }  // namespace microtome

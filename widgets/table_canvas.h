@@ -42,6 +42,8 @@ class TableCanvas : public QWidget {
     void hovered(int row, int column);  // -1, -1: the pointer left
 
   protected:
+    /// A cell's text is its tool tip.
+    bool event(QEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;
     void mouseDoubleClickEvent(QMouseEvent* event) override;
