@@ -7,7 +7,7 @@ if(MICROTOME_WERROR)
 endif()
 # NOTE: GCC 12 warns of its own std::string (GCC bug 105651) from -O2 on.
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  target_compile_options(microtome_flags INTERFACE -Wno-restrict)
+  target_compile_options(microtome_flags INTERFACE -Wno-restrict -Wno-stringop-overflow)
 endif()
 target_compile_definitions(microtome_flags INTERFACE QT_NO_KEYWORDS MICROTOME_VERSION="${PROJECT_VERSION}")
 if(MICROTOME_SANITIZE)
