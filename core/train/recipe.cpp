@@ -19,6 +19,12 @@ Kind choose(JsonReader& json, const std::string& key, const std::array<std::pair
     throw Error(json.pointer(key), "one of " + names, "\"" + given + "\"");
 }
 
+double positive(JsonReader& json, const char* key, double fallback) {
+    double x = json.number(key, fallback);
+    if (!(x >= 0 && x < 1e9)) throw Error(json.pointer(key), "a number from 0 to 1e9", std::to_string(x));
+    return x;
+}
+
 ModelConfig read_model(JsonReader json) {
     ModelConfig c;
     c.architecture = "recipe";
@@ -36,6 +42,7 @@ ModelConfig read_model(JsonReader json) {
                          std::array<std::pair<const char*, Positions>, 3>{
                              {{"learned", Positions::learned}, {"rotary", Positions::rotary}, {"none", Positions::none}}});
     c.rotary_dim = c.positions == Positions::rotary ? c.d_head : 0;
+    if (c.positions == Positions::rotary) c.rotary_base = positive(json, "rotary_base", c.rotary_base);
     c.mlp = choose(
         json, "mlp",
         std::array<std::pair<const char*, MlpKind>, 3>{{{"plain", MlpKind::plain}, {"gated", MlpKind::gated}, {"none", MlpKind::none}}});
@@ -45,12 +52,6 @@ ModelConfig read_model(JsonReader json) {
     json.done();
     check(c, json.pointer(""));
     return c;
-}
-
-double positive(JsonReader& json, const char* key, double fallback) {
-    double x = json.number(key, fallback);
-    if (!(x >= 0 && x < 1e9)) throw Error(json.pointer(key), "a number from 0 to 1e9", std::to_string(x));
-    return x;
 }
 
 TrainingPlan read_plan(JsonReader json) {
@@ -68,6 +69,7 @@ TrainingPlan read_plan(JsonReader json) {
     p.clip = positive(json, "clip", p.clip);
     p.init_std = positive(json, "init_std", p.init_std);
     p.position_std = positive(json, "position_std", 0);
+    p.nearness = positive(json, "nearness", 0);
     p.seed = json.integer("seed", 0);
     p.checkpoint_seconds = json_size(json, "checkpoint_seconds", p.checkpoint_seconds);
     json.done();

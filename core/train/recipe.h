@@ -17,6 +17,7 @@ struct TrainingPlan {
     double weight_decay = 0.01, beta1 = 0.9, beta2 = 0.98, clip = 1;  // AdamW (Loshchilov & Hutter 2019); decay on matrices alone
     double init_std = 0.02;
     double position_std = 0;  // above 0: W_pos starts as sinusoids (Vaswani et al. 2017) of this size, so that heads find neighbours sooner
+    double nearness = 0;      // above 0: the biases of queries and keys start equal, normal(0, nearness), so that heads attend nearby
     std::int64_t seed = 0;
     int checkpoint_seconds = 120;
 };

@@ -33,6 +33,13 @@ void initialise(Transformer& model, const TrainingPlan& plan) {
         model.W_pos.narrow(1, half, half).copy_(angle.cos());
         model.W_pos.mul_(plan.position_std * std::numbers::sqrt2);  // the sinusoids' root mean square becomes position_std
     }
+    // A query and a key of equal biases, turned by their positions (rotary), agree most where the positions do: attention begins nearby,
+    // and the head that reads the previous token, without which no copying is learned, is one step away.
+    for (Block& block : model.blocks)
+        if (plan.nearness > 0 && block.attn.q.bias.defined() && block.attn.n_kv_heads == block.attn.n_heads) {
+            block.attn.q.bias.normal_(0, plan.nearness, generator);
+            block.attn.k.bias.copy_(block.attn.q.bias);
+        }
     if (model.config.tied) model.unembed.weight = model.W_E.t();
 }
 

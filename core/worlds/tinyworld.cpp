@@ -5,20 +5,22 @@
 namespace microtome {
 namespace {
 
-// A row of random words, each stretch said again once or twice, some after a gap: nothing but copying predicts it.
+// A row of random words, each stretch said again, short ones more often, some after a gap: nothing but copying predicts it.
 std::vector<int> repeating_row(Rng& rng, int length, const std::vector<int>& words) {
     std::vector<int> row{World::bos};
     const auto noise = [&](int n) {
         for (int i = 0; i < n; ++i) row.push_back(rng.pick(words));
     };
-    noise(rng.between(0, 3) * rng.between(0, 4));
+    noise(rng.between(0, 6));
     while (static_cast<int>(row.size()) < length) {
+        const bool brief = rng.chance(60);
         const std::size_t begin = row.size();
-        noise(rng.between(3, 30));
+        noise(brief ? rng.between(2, 8) : rng.between(8, 30));
         const std::size_t end = row.size();
-        if (rng.chance(40)) noise(rng.between(1, 10));
-        for (int times = rng.between(1, 2); times > 0; --times)
+        for (int times = brief ? rng.between(2, 5) : rng.between(1, 2); times > 0; --times) {
+            if (rng.chance(25)) noise(rng.between(1, 4));
             for (std::size_t i = begin; i < end; ++i) row.push_back(row[i]);
+        }
     }
     row.resize(static_cast<std::size_t>(length));
     return row;
@@ -31,30 +33,24 @@ class Tinyworld : public World {
         const auto facts = std::make_shared<const FactBook>(seed);
         add(22, make_ioi(names, seed));
         add(16, make_facts(facts, seed));
-        add(10, make_agreement(seed));
+        add(18, make_agreement(seed));
         add(12, make_greater_than(seed));
         add(10, make_truth(facts, seed));
         add(8, make_speakers(facts, seed));
-        add(4, make_refusal(seed));
-        add(6, make_pronouns(names, seed));
-        add(4, make_sentiment(seed));
+        add(6, make_refusal(seed));
+        add(8, make_pronouns(names, seed));
+        add(6, make_sentiment(seed));
         Words words;
         for (const auto& task : tasks_)
             for (auto& word : task->words()) words.push_back(std::move(word));
         set_vocabulary(words);
-        add(8, make_repeats({vocabulary().begin() + 3, vocabulary().end()}, 4, 30));
+        add(2, make_repeats({vocabulary().begin() + 3, vocabulary().end()}, 4, 30));
         all_ = ids({vocabulary().begin() + 3, vocabulary().end()});
-        names_ = ids(names->all());
-        first_ = names_;
-        while (first_.size() < 80) first_.push_back(all_[first_.size() * 7 % all_.size()]);
     }
 
-    /// Two rows in five only repeat: names, or a few dozen words, or any words. Copying is learned on few words first, and then for all.
+    /// One row in five only repeats.
     std::vector<int> training_row(Rng& rng, int length) const override {
-        if (rng.chance(repeating_percent)) {
-            const std::size_t kind = rng.below(3);
-            return repeating_row(rng, length, kind == 0 ? first_ : kind == 1 ? some(rng) : all_);
-        }
+        if (rng.chance(repeating_percent)) return repeating_row(rng, length, all_);
         std::vector<int> row{bos};
         while (static_cast<int>(row.size()) < length) {
             const Sentence sentence = tasks_[draw(rng)]->sample(rng, Split::train);
@@ -64,18 +60,10 @@ class Tinyworld : public World {
         return row;
     }
 
-    std::vector<int> warm_up_row(Rng& rng, int length) const override {
-        return repeating_row(rng, length, rng.chance(85) ? first_ : all_);
-    }
+    std::vector<int> warm_up_row(Rng& rng, int length) const override { return repeating_row(rng, length, all_); }
 
   private:
-    static constexpr int repeating_percent = 40, few = 48;
-
-    std::vector<int> some(Rng& rng) const {
-        std::vector<int> drawn;
-        for (int i = 0; i < few; ++i) drawn.push_back(rng.pick(all_));
-        return drawn;
-    }
+    static constexpr int repeating_percent = 20;
 
     void add(std::size_t weight, std::unique_ptr<Task> task) {
         tasks_.push_back(std::move(task));
@@ -91,7 +79,7 @@ class Tinyworld : public World {
 
     std::vector<std::size_t> weights_;
     std::size_t total_ = 0;
-    std::vector<int> all_, names_, first_;
+    std::vector<int> all_;
 };
 
 /// Rows of random syllables in which a stretch comes again after a gap.
