@@ -1,6 +1,8 @@
 // microtome train RECIPE.json --out DIR
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "analyses/views/serialize.h"
 #include "app/commands/cli.h"
 #include "core/base/error.h"
@@ -18,11 +20,17 @@ struct Options {
     std::string recipe;
 };
 
+// At most about a thousand points, each the mean of as many steps.
 Curve loss_curve(const std::vector<LossPoint>& losses) {
+    constexpr std::size_t points = 1000;
+    const std::size_t width = (losses.size() + points - 1) / points;
     Curve curve{"step", "nats a token", {}, {{"training loss", {}, {}}}};
-    for (const LossPoint& point : losses) {
-        curve.x.push_back(point.step);
-        curve.series[0].y.push_back(point.loss);
+    for (std::size_t at = 0; at < losses.size(); at += width) {
+        const std::size_t last = std::min(at + width, losses.size());
+        double sum = 0;
+        for (std::size_t i = at; i < last; ++i) sum += losses[i].loss;
+        curve.x.push_back(losses[last - 1].step);
+        curve.series[0].y.push_back(sum / static_cast<double>(last - at));
     }
     return curve;
 }
@@ -67,7 +75,9 @@ void run(const Options& options, const Common& common) {
     write_file(out / "recipe.json", read_file(options.recipe));
     Result result;
     result.analysis = "train";
-    result.views.push_back({"loss", "Training loss, mean over the batch's tokens, before the step", loss_curve(training.losses)});
+    result.views.push_back({"loss",
+                            "Training loss, mean over the batch's tokens (and, of long runs, over the steps since the point before)",
+                            loss_curve(training.losses)});
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     result.summary = {{"steps", training.steps_done}, {"final_loss", training.losses.back().loss}, {"seconds", seconds}};
     write_result(out / "training", result);

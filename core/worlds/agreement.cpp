@@ -29,10 +29,10 @@ bool past(const std::string& lead) {
 }
 
 Words subjects() {
-    return {"the {N}", "the old {N}", "the small {N}", "my {N}", "the other {N}", "~your {N}"};
+    return {"the {N}", "the old {N}", "the small {N}", "my {N}", "the other {N}", "~my other {N}"};
 }
 
-/// {M} and {K} are attractors; no verb in here gives the subject's number away.
+/// {M} and {K} are attractors; no verb in here gives the subject's number away, and none begins like another, so that its end is known.
 Words modifiers() {
     return {"",
             "near the {M}",
@@ -42,16 +42,16 @@ Words modifiers() {
             "with the {M}",
             "from the {M}",
             "under the {M} of the {K}",
-            "near the {M} by the {K}",
-            "behind the {M} with the {K}",
+            "close to the {M} by the {K}",
+            "right behind the {M} with the {K}",
             "of the {M} from the town",
             "that the {M} saw",
-            "that the {M} saw near the {K}",
+            "that the {M} lost near the {K}",
             "that the {M} behind the {K} liked",
             "~that the {M} next to the {K} had",
             "that belonged to the {M}",
             "which came with the {M}",
-            "~by the {M} of the {K}",
+            "~under the {M} by the {K}",
             "in front of the {M}",
             "between the {M} and the {K}"};
 }

@@ -45,7 +45,7 @@ Words claims() {
 }
 
 Words verdicts() {
-    return {". this is {answer} .", ". that is {answer} .",           "? {answer} .",
+    return {". this is {answer} .", ". that is {answer} .",           "? verdict : {answer} .",
             ". it is {answer} .",   ". the answer is {answer} .",     "? the teacher says : {answer} .",
             "? this is {answer} .", ". i would say it is {answer} .", "~? it is {answer} ."};
 }

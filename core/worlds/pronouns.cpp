@@ -37,7 +37,7 @@ Words clauses() {
 Words personal() {
     return {"because {answer} was happy .",  "because {answer} had some time .", "before {answer} slept .",
             "but {answer} was sad .",        "when {answer} was young .",        "although {answer} was late .",
-            "so that {answer} could rest .", "~until {answer} was tired ."};
+            "so that {answer} could rest .", "~because {answer} was tired ."};
 }
 
 Words possessive() {

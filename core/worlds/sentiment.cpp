@@ -23,16 +23,9 @@ Words reviews() {
 }
 
 Words ends() {
-    return {"i {feel} it .",
-            "we all {feel} it .",
-            "my friends {feel} it too .",
-            "overall it was {judge} .",
-            "all in all it was {judge} .",
-            "i would call it {judge} .",
-            "afterwards i felt {mood} .",
-            "it made me feel {mood} .",
-            "we went home {mood} .",
-            "~we felt {mood} ."};
+    return {"i really {feel} it .",        "we all {feel} it .",          "my friends {feel} it too .", "overall it was {judge} .",
+            "all in all it was {judge} .", "i would call it {judge} .",   "afterwards i felt {mood} .", "it made me feel {mood} .",
+            "we went home {mood} .",       "~afterwards we felt {mood} ."};
 }
 
 Words leads() {

@@ -31,13 +31,13 @@ class Tinyworld : public World {
     explicit Tinyworld(std::uint64_t seed) : World("tinyworld", seed) {
         const auto names = std::make_shared<const Names>(seed);
         const auto facts = std::make_shared<const FactBook>(seed);
-        add(22, make_ioi(names, seed));
-        add(16, make_facts(facts, seed));
+        add(16, make_ioi(names, seed));
+        add(12, make_facts(facts, seed));
         add(18, make_agreement(seed));
         add(12, make_greater_than(seed));
-        add(10, make_truth(facts, seed));
-        add(8, make_speakers(facts, seed));
-        add(6, make_refusal(seed));
+        add(16, make_truth(facts, seed));
+        add(12, make_speakers(facts, seed));
+        add(4, make_refusal(seed));
         add(8, make_pronouns(names, seed));
         add(6, make_sentiment(seed));
         Words words;
