@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/models/model.h"
+#include "core/text/utf8.h"
 
 namespace microtome {
 namespace {
@@ -19,6 +20,7 @@ void run(const Options& options, const Common& common) {
     std::filesystem::path folder = locate_model(common.model.model);
     auto tokenizer = load_tokenizer(folder);
     std::string text = options.file.empty() ? options.prompt : read_file(options.file, std::size_t{64} << 20);
+    if (!is_utf8(text)) message(common, "The text is not UTF-8 throughout: U+FFFD stands for what is not");
     std::optional<bool> bos;
     if (options.no_bos) bos = false;
     auto ids = tokenizer->encode(text, bos);

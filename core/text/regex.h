@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ class Regex {
     std::vector<Stretch> stretches(std::string_view text) const;
 
   private:
+    std::optional<Stretch> next_match(std::string_view text, std::size_t from) const;
+
     struct Code;
     std::shared_ptr<const Code> code_;
     std::string subject_;

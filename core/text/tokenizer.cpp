@@ -8,7 +8,8 @@
 namespace microtome {
 
 std::vector<std::int64_t> Tokenizer::encode(std::string_view text, std::optional<bool> prepend_bos) const {
-    require_utf8(text, "text");
+    std::string mended;
+    if (!is_utf8(text)) text = mended = to_valid_utf8(text);
     std::vector<std::int64_t> ids;
     if (prepend_bos.value_or(prepends_bos())) {
         if (!prepends_bos() && !facts_.bos_id) throw Error("prepend_bos", "false (this tokenizer has no BOS token)", "true");

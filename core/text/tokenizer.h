@@ -32,7 +32,7 @@ class Tokenizer {
     Tokenizer& operator=(const Tokenizer&) = delete;
 
     /// Ids of `text`; BOS as the model's own rule says, or as told (an Error if there is none to prepend). Special tokens written out in
-    /// the text become their ids. An Error if the text is not UTF-8.
+    /// the text become their ids. What is not UTF-8 counts as U+FFFD (`to_valid_utf8`).
     std::vector<std::int64_t> encode(std::string_view text, std::optional<bool> prepend_bos = {}) const;
     /// Valid UTF-8 (U+FFFD for the rest). Ids without a token are left out, special tokens unless `skip_special` is false.
     std::string decode(std::span<const std::int64_t> ids, bool skip_special = true) const;

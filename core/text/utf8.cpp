@@ -71,6 +71,15 @@ void append_utf8(std::string& text, char32_t c) {
     }
 }
 
+bool is_utf8(std::string_view text) {
+    for (std::size_t i = 0; i < text.size();) {
+        const CodePoint c = code_point(text, i);
+        if (!c.valid) return false;
+        i += c.bytes;
+    }
+    return true;
+}
+
 void require_utf8(std::string_view text, const std::string& subject) {
     for (std::size_t i = 0; i < text.size();) {
         const CodePoint c = code_point(text, i);

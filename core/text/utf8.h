@@ -17,6 +17,7 @@ CodePoint code_point(std::string_view text, std::size_t at);
 
 void append_utf8(std::string& text, char32_t c);
 
+bool is_utf8(std::string_view text);
 /// Throws an Error that names the byte if `text` is not UTF-8.
 void require_utf8(std::string_view text, const std::string& subject);
 /// With U+FFFD for what is not UTF-8, one for each longest start of a code point (Unicode 15, section 3.9; Rust's from_utf8_lossy).

@@ -14,6 +14,7 @@ constexpr std::string_view texts[] = {
     "",
     " Once upon\ta time,  they'd 12 caf\xc3\xa9s\n\n",
     "<s>e\xcc\x81 \xe2\x96\x81x \xf0\x9f\x98\x80\xe4\xbb\x8a [MASK] <0x41></s>",
+    "broken \xff\xe2\x82 end\xf0\x9f",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa                                ",
 };
 

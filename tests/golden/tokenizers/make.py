@@ -247,4 +247,5 @@ def main():
         write(HERE / "shared" / f"{name}.json", {**value, "folder": path})
 
 
-main()
+if __name__ == "__main__":
+    main()

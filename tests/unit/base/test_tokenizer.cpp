@@ -62,7 +62,7 @@ class TestTokenizer : public QObject {
     void llama2c();
     void unsupported_parts_are_named_data();
     void unsupported_parts_are_named();
-    void refuses_text_that_is_not_utf8();
+    void what_is_not_utf8_is_replaced();
     void folders_without_tokenizer();
     void patterns_are_translated();
     void slow_patterns_end();
@@ -230,9 +230,19 @@ void TestTokenizer::unsupported_parts_are_named() {
     QVERIFY2(got.startsWith(QString::fromStdString((path / "tokenizer.json").string())) && got.contains(want), qPrintable(got));
 }
 
-void TestTokenizer::refuses_text_that_is_not_utf8() {
-    const auto t = load_tokenizer(folder_with(small()));
-    QVERIFY(message([&] { t->encode("ab\xff"); }).contains("expected UTF-8 text, got \\xff at byte 2"));
+void TestTokenizer::what_is_not_utf8_is_replaced() {
+    const Json parts = {{"model", {{"type", "WordLevel"}, {"unk_token", "?"}, {"vocab", {{"?", 0}, {"ab\uFFFDb", 1}}}}},
+                        {"pre_tokenizer", nullptr}};
+    const auto t = load_tokenizer(folder_with(small(parts)));
+    QCOMPARE(t->encode("ab\xff"
+                       "b"),
+             (Ids{1}));
+    QCOMPARE(t->encode("ab\xe2\x82"
+                       "b"),
+             (Ids{1}));
+    QCOMPARE(t->encode("ab\xff\xff"
+                       "b"),
+             (Ids{0}));
 }
 
 void TestTokenizer::folders_without_tokenizer() {
@@ -254,6 +264,13 @@ void TestTokenizer::patterns_are_translated() {
     QCOMPARE(translate_pattern(" ?[^(\\p{L}|[.,!])]+[ab]", "p"), std::string(" ?[^(\\p{L}|.,!)]+[ab]"));
     for (const char* refused : {"[a[^b]]", "[a[:alpha:]]", "[a&&b]", "(?m:.)", "(*COMMIT)", "\\R", "[\\W]", "\\K"})
         QVERIFY2(message([&] { translate_pattern(refused, "p"); }).startsWith("p: expected a pattern"), refused);
+    // Intervals, as Oniguruma reads them.
+    QCOMPARE(translate_pattern(R"(x\p{N}{1,3}+|(a(b))\x41{2}?|[a-c]{,2}+é{2}+a{1,2}?{x})", "p"),
+             std::string(R"(x(?:\p{N}{1,3})+|(a(b))(?:\x41{2})?|(?:[a-c]{0,2})+(?:é{2})+a{1,2}?{x})"));
+    QCOMPARE(translate_pattern("(?:ab|c){2,}+\\{1}", "p"), std::string("(?:(?:ab|c){2,})+\\{1}"));
+    // U+30FC is used with Hiragana, and belongs to no script.
+    QCOMPARE(Regex(R"(\p{Hiragana}+)", "p").stretches("\u30fc\u3072").size(), std::size_t{2});
+    QCOMPARE(Regex(R"([^\p{Han}]+)", "p").stretches("\u3001a\u6f22").size(), std::size_t{2});
     // The Mongolian vowel separator is no white space; a combining mark belongs to its word.
     QCOMPARE(Regex(R"(\s)", "p").stretches("\xe1\xa0\x8e").size(), std::size_t{1});
     QVERIFY(!Regex(R"(\s)", "p").stretches("\xe1\xa0\x8e")[0].match);
@@ -263,6 +280,8 @@ void TestTokenizer::patterns_are_translated() {
 void TestTokenizer::slow_patterns_end() {
     const Regex slow("(a|aa)+$", "p");
     QVERIFY(message([&] { slow.stretches(std::string(200, 'a') + "b"); }).contains("reasonable time"));
+    // A match that needs more than the compiled code's stack is still found.
+    QCOMPARE(Regex("(?:a(?=(a|b)*c)|b)+c", "p").stretches(std::string(3000, 'a') + "c").size(), std::size_t{1});
 }
 
 void TestTokenizer::utf8() {

@@ -4,6 +4,7 @@
 #include <QTest>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/json.h"
 #include "core/text/tokenizer.h"
 
@@ -11,6 +12,12 @@ namespace microtome {
 
 inline std::vector<std::int64_t> ids_of(const Json& list) {
     return list.get<std::vector<std::int64_t>>();
+}
+
+/// Of the ids as little-endian int32.
+inline std::string ids_sha256(const std::vector<std::int64_t>& ids) {
+    const std::vector<std::int32_t> narrow(ids.begin(), ids.end());
+    return sha256(std::as_bytes(std::span(narrow)));
 }
 
 /// "" if equal, else the first difference.
