@@ -5,6 +5,7 @@
 
 #include "analyses/files/positions.h"
 #include "analyses/presets.h"
+#include "analyses/question.h"
 #include "analyses/register.h"
 #include "analyses/session_impl.h"
 #include "core/base/error.h"
@@ -16,7 +17,7 @@ namespace {
 struct Params {
     std::vector<PromptPair> prompts;
     std::string preset = "attn_head_out_all_pos", site, axes = "layer,position", direction = "denoise", metric = "logit_diff_recovery",
-                positions = "all";
+                metric_expr, positions = "all";
     int batch_tokens = 4096;
     static constexpr std::tuple fields{
         Field{"prompts", &Params::prompts, "Pairs of a clean and a corrupted prompt, with answer and foil"},
@@ -31,8 +32,13 @@ struct Params {
               one_of("denoise", "noise")},
         Field{"metric", &Params::metric, "What is measured on the last position's logits",
               one_of("logit_diff", "logit_diff_recovery", "prob", "prob_diff", "logprob", "kl", "rank")},
+        Field{"metric_expr", &Params::metric_expr,
+              "Measure this instead: logit() prob() logprob() logsumexp() rank() kl() mean(), as in logit(answer) - logit([\" Tom\", 17])"},
         Field{"positions", &Params::positions, "Only these positions: all, last, 3,5-7, role:S2, token: John"},
         Field{"batch_tokens", &Params::batch_tokens, "Tokens in one forward pass, at most; bits depend on it", between(1, 1 << 24)}};
+    void check(const std::string& subject) const {
+        if (!metric_expr.empty()) metric_of(metric_expr, within_subject(subject, "metric_expr"));
+    }
 };
 
 struct Result {
@@ -58,15 +64,15 @@ double standard_error(const std::vector<double>& x) {
 // The metric of cells becomes the map; grows while the sweep runs.
 class Map {
   public:
-    Map(const PresetLayout& layout, MetricKind metric, bool source_is_clean, std::size_t pairs)
-        : layout_(layout), metric_(metric), source_is_clean_(source_is_clean) {
+    Map(const PresetLayout& layout, const Metric& metric, bool source_is_clean, std::size_t pairs)
+        : layout_(layout), recovery_(metric.recovery), source_is_clean_(source_is_clean) {
         grid_.axes = layout.axes;
-        grid_.unit = unit_of(metric);
-        grid_.diverging = metric == MetricKind::logit_diff || metric == MetricKind::logit_diff_recovery || metric == MetricKind::prob_diff;
+        grid_.unit = metric.unit;
+        grid_.diverging = metric.diverging;
         grid_.values.assign(grid_.size(), std::nan(""));
         grid_.mask.assign(grid_.size(), 0);
         for (std::size_t i : layout.padding) grid_.values[i] = 0;
-        if (pairs > 1 && metric != MetricKind::logit_diff_recovery) grid_.sem.assign(grid_.size(), std::nan(""));
+        if (pairs > 1 && !recovery_) grid_.sem.assign(grid_.size(), std::nan(""));
     }
 
     void fill(const PatchOutcome& outcome, std::size_t first, std::size_t last) {
@@ -75,8 +81,7 @@ class Map {
         for (std::size_t cell = first; cell < last; ++cell) {
             std::size_t at = layout_.flat[cell];
             double m = mean(outcome.values[cell]);
-            bool recovery = metric_ == MetricKind::logit_diff_recovery;
-            grid_.values[at] = !recovery ? m : clean == corrupt ? std::nan("") : (m - corrupt) / (clean - corrupt);
+            grid_.values[at] = !recovery_ ? m : clean == corrupt ? std::nan("") : (m - corrupt) / (clean - corrupt);
             grid_.mask[at] = 1;
             if (!grid_.sem.empty()) grid_.sem[at] = standard_error(outcome.values[cell]);
         }
@@ -86,14 +91,13 @@ class Map {
 
   private:
     const PresetLayout& layout_;
-    MetricKind metric_;
-    bool source_is_clean_;
+    bool recovery_, source_is_clean_;
     Grid grid_;
 };
 
-void check_pairs(const PatchOutcome& outcome, MetricKind metric, const std::vector<PromptPair>& prompts,
+void check_pairs(const PatchOutcome& outcome, const Metric& metric, const std::vector<PromptPair>& prompts,
                  std::vector<std::string>& warnings) {
-    if (metric != MetricKind::logit_diff_recovery && metric != MetricKind::logit_diff) return;
+    if (!metric.recovery && metric.name != "logit_diff") return;
     std::vector<double> gaps;
     for (std::size_t i = 0; i < outcome.base.size(); ++i) gaps.push_back(std::abs(outcome.source[i] - outcome.base[i]));
     auto sorted = gaps;
@@ -106,17 +110,18 @@ void check_pairs(const PatchOutcome& outcome, MetricKind metric, const std::vect
 }
 
 Result run(Session& session, const Params& params, RunProgress& progress) {
-    MetricKind metric = parse_metric(params.metric);
+    Metric metric = choose_metric(params.metric, params.metric_expr);
     if (params.prompts.empty()) throw Error("prompts", "at least one pair (--pairs FILE, or --clean, --corrupt, --answer, --foil)", "none");
     bool denoise = params.direction == "denoise";
     PatchSweep sweep;
     std::vector<PairTokens> tokens;
     std::vector<PromptTokens> prompts;
     for (const PromptPair& given : params.prompts) {
-        ResolvedPair pair = resolve(session, given, needs_foil(metric));
+        ResolvedPair pair = resolve(session, given, metric.needs_answer(), metric.needs_foil());
         tokens.push_back({pair.clean, pieces(session, pair.clean), given.spans});
         prompts.push_back({pair.clean, given.spans});
-        sweep.pairs.push_back({denoise ? pair.corrupt : pair.clean, denoise ? pair.clean : pair.corrupt, {pair.answers, pair.foils, {}}});
+        sweep.pairs.push_back(
+            {denoise ? pair.corrupt : pair.clean, denoise ? pair.clean : pair.corrupt, question_of(session, metric, given, pair)});
     }
     PresetLayout layout = params.site.empty()
                               ? lay_out(params.preset, session.impl().model.config, tokens, params.positions)
@@ -141,7 +146,7 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
     double clean = mean(denoise ? outcome.source : outcome.base), corrupt = mean(denoise ? outcome.base : outcome.source);
     result.summary = {{"clean", clean}, {"corrupt", corrupt}, {"forward_rows", static_cast<double>(outcome.forward_rows)}};
     check_pairs(outcome, metric, params.prompts, result.warnings);
-    if (metric == MetricKind::logit_diff_recovery && clean == corrupt)
+    if (metric.recovery && clean == corrupt)
         result.warnings.push_back("clean and corrupted runs have the same mean logit difference: recovery is not defined");
     return result;
 }

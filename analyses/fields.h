@@ -87,7 +87,7 @@ std::vector<FieldInfo> field_infos() {
     return infos;
 }
 
-/// Missing keys keep their default. `subject` begins an Error: "run.json#/steps/0" or the analysis' name.
+/// Missing keys keep their default; `check(subject)` of the struct, if it has one, refuses what no single field can. `subject` begins an Error: "run.json#/steps/0" or the analysis' name.
 template <HasFields P>
 P from_json(const Json& json, const std::string& subject) {
     if (!json.is_object()) throw Error(subject, "an object of parameters", json.type_name());
@@ -104,6 +104,7 @@ P from_json(const Json& json, const std::string& subject) {
         if (auto it = json.find(info.name); it != json.end())
             read_value(*it, info, within_subject(subject, info.name), params.*field.member);
     });
+    if constexpr (requires { params.check(subject); }) params.check(subject);
     return params;
 }
 

@@ -29,7 +29,7 @@ Json token_ids(const Session& session, const Json& params) {
     if (!params.contains("prompts")) return out;
     for (const Json& prompt : params["prompts"]) {
         if (prompt.contains("clean") || prompt.contains("clean_ids")) {
-            ResolvedPair pair = resolve(session, pair_from_json(prompt, "prompts", ""), false);
+            ResolvedPair pair = resolve(session, pair_from_json(prompt, "prompts", ""), false, false);
             out.push_back({{"clean", pair.clean}, {"corrupt", pair.corrupt}, {"answer", pair.answers}, {"foil", pair.foils}});
         } else {
             out.push_back(resolve(session, prompt_from_json(prompt, "prompts", "")));

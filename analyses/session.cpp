@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cctype>
 #include <chrono>
 
 #include "analyses/session_impl.h"
@@ -37,23 +38,21 @@ ModelFacts facts_of(const Session::Impl& s, const LoadedModel& loaded, const std
     return f;
 }
 
-std::string pair_name(const PromptPair& pair) {
-    return pair.id.empty() ? std::string("pair") : "pair " + pair.id;
-}
-
-std::int64_t one_token(const Session& session, const std::string& text, const std::string& subject) {
-    const Tokenizer* tokenizer = session.impl().tokenizer.get();
-    if (!tokenizer) throw Error(subject, "token ids (answer_id, foil_id): this model has no tokenizer", "\"" + text + "\"");
-    if (auto id = tokenizer->token_id(text)) return *id;
-    auto ids = tokenizer->encode(text, false);
-    if (ids.size() == 1) return ids[0];
-    throw Error(subject, "a single token", "\"" + text + "\", " + std::to_string(ids.size()) + " tokens");
+// But for spaces around and case: what a tokenizer that has no such token may make of it. Not the token of unknown words.
+bool same_word(const std::string& a, const std::string& b) {
+    auto plain = [](const std::string& text) {
+        std::string out;
+        for (char c : text)
+            if (c != ' ') out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        return out;
+    };
+    return plain(a) == plain(b);
 }
 
 std::vector<std::int64_t> tokens_of(const Session& session, const std::vector<std::string>& texts, const std::vector<std::int64_t>& ids,
                                     const std::string& subject) {
     std::vector<std::int64_t> out;
-    for (const std::string& text : texts) out.push_back(one_token(session, text, subject));
+    for (const std::string& text : texts) out.push_back(token_of(session, text, subject));
     for (std::int64_t id : ids) {
         if (id < 0 || id >= session.facts().d_vocab)
             throw Error(subject, "an id from 0 to " + std::to_string(session.facts().d_vocab - 1), std::to_string(id));
@@ -131,11 +130,25 @@ void Session::set_interventions(std::vector<Intervention> interventions) {
     impl_->interventions = std::move(interventions);
 }
 
+std::string pair_name(const PromptPair& pair) {
+    return pair.id.empty() ? std::string("pair") : "pair " + pair.id;
+}
+
+std::int64_t token_of(const Session& session, const std::string& text, const std::string& subject) {
+    const Tokenizer* tokenizer = session.impl().tokenizer.get();
+    if (!tokenizer) throw Error(subject, "token ids (answer_id, foil_id): this model has no tokenizer", "\"" + text + "\"");
+    if (auto id = tokenizer->token_id(text)) return *id;
+    auto ids = tokenizer->encode(text, false);
+    if (ids.size() == 1 && same_word(tokenizer->decode(ids, false), text)) return ids[0];
+    if (ids.size() == 1) throw Error(subject, "a token of the model", "\"" + text + "\"");
+    throw Error(subject, "a single token", "\"" + text + "\", " + std::to_string(ids.size()) + " tokens");
+}
+
 std::vector<std::pair<std::string, std::filesystem::path>> bundled_models() {
     return models_in(resources_folder() / "models");
 }
 
-ResolvedPair resolve(const Session& session, const PromptPair& pair, bool foil_needed) {
+ResolvedPair resolve(const Session& session, const PromptPair& pair, bool answer_needed, bool foil_needed) {
     std::string name = pair_name(pair);
     ResolvedPair r;
     r.clean = ids_of(session, pair.clean, pair.clean_ids, pair.prepend_bos, name + ", clean");
@@ -145,7 +158,7 @@ ResolvedPair resolve(const Session& session, const PromptPair& pair, bool foil_n
                     std::to_string(r.clean.size()) + " and " + std::to_string(r.corrupt.size()));
     r.answers = tokens_of(session, pair.answer, pair.answer_id, name + ", answer");
     r.foils = tokens_of(session, pair.foil, pair.foil_id, name + ", foil");
-    if (r.answers.empty()) throw Error(name + ", answer", "at least one token", "none");
+    if (answer_needed && r.answers.empty()) throw Error(name + ", answer", "at least one token for this metric", "none");
     if (foil_needed && r.foils.empty()) throw Error(name + ", foil", "at least one token for this metric", "none");
     return r;
 }

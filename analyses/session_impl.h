@@ -28,7 +28,11 @@ struct Session::Impl {
 struct ResolvedPair {
     std::vector<std::int64_t> clean, corrupt, answers, foils;
 };
-ResolvedPair resolve(const Session& session, const PromptPair& pair, bool foil_needed);
+ResolvedPair resolve(const Session& session, const PromptPair& pair, bool answer_needed, bool foil_needed);
+/// "pair p1", for messages.
+std::string pair_name(const PromptPair& pair);
+/// The id of a text that is one token; `subject` begins an Error.
+std::int64_t token_of(const Session& session, const std::string& text, const std::string& subject);
 std::vector<std::int64_t> resolve(const Session& session, const Prompt& prompt);
 
 /// A prompt as it goes into the model, with its roles.

@@ -127,21 +127,22 @@ class Loop {
 
     // Both unpatched runs of a group, with the sites that will be patched.
     void baselines(Group& group) {
+        std::vector<const Question*> asked;
+        for (std::size_t i : group.pairs) asked.push_back(&questions_[i]);
+        MetricBatch reading(sweep_.metric, asked, group.base.size(1));
         Tensor logits[2];
         for (int side = 0; side < 2; ++side) {
             Recorder recorder(sites_);
             Chain chain({sweep_.always, &recorder});
-            logits[side] = last_logits(model_, side == 0 ? group.base : group.source, &chain);
+            logits[side] = logits_at(model_, side == 0 ? group.base : group.source, &chain, reading.positions());
             for (SiteRef ref : sites_) (side == 0 ? group.before : group.values)[key_of(ref)] = recorder.at(ref);
             out_.forward_rows += group.base.size(0);
         }
-        std::vector<const Question*> asked;
         const Tensor& clean = logits[sweep_.source_is_clean ? 1 : 0];
-        for (std::size_t i = 0; i < group.pairs.size(); ++i) {
-            questions_[group.pairs[i]].clean_logits = clean[static_cast<std::int64_t>(i)];
-            asked.push_back(&questions_[group.pairs[i]]);
-        }
-        auto base = measure(sweep_.metric, logits[0], asked), source = measure(sweep_.metric, logits[1], asked);
+        if (sweep_.metric.needs_clean())
+            for (std::size_t i = 0; i < group.pairs.size(); ++i)
+                questions_[group.pairs[i]].clean_logits = clean[static_cast<std::int64_t>(i)].narrow(0, 0, reading.count(i)).clone();
+        auto base = numbers_of(reading(logits[0])), source = numbers_of(reading(logits[1]));
         for (std::size_t i = 0; i < group.pairs.size(); ++i) {
             out_.base[group.pairs[i]] = base[i];
             out_.source[group.pairs[i]] = source[i];
@@ -192,7 +193,8 @@ class Loop {
         Patcher patcher(sweep_, group, rows);
         Chain chain({sweep_.always, &patcher});
         Tensor ids = group.base.index_select(0, at::tensor(which, at::kLong));
-        auto measured = measure(sweep_.metric, last_logits(model_, ids, &chain), asked);
+        MetricBatch reading(sweep_.metric, asked, ids.size(1));
+        auto measured = numbers_of(reading(logits_at(model_, ids, &chain, reading.positions())));
         for (std::size_t i = 0; i < rows.size(); ++i) values[rows[i].cell - first][group.pairs[rows[i].pair]] = measured[i];
         out_.forward_rows += static_cast<std::int64_t>(rows.size());
     }
@@ -207,12 +209,22 @@ class Loop {
 
 }  // namespace
 
-Tensor last_logits(const Transformer& model, const Tensor& ids, SiteHandler* handler) {
+Tensor logits_at(const Transformer& model, const Tensor& ids, SiteHandler* handler, const Tensor& positions) {
     Tap tap = handler ? Tap(*handler) : Tap();
     Tensor residual = model.residual(ids, tap);
-    Tensor last = residual.narrow(1, residual.size(1) - 1, 1);
-    if (last.size(0) > 1) return model.logits(last, tap).select(1, 0);
-    return model.logits(at::cat({last, last}), tap).select(1, 0).narrow(0, 0, 1);
+    std::int64_t n = positions.size(1);
+    auto take = [&](const Tensor& x) { return x.gather(1, positions.to(x.device()).unsqueeze(-1).expand({-1, -1, x.size(-1)})); };
+    bool watched = false;  // a handler of the last sites counts positions in the whole prompt
+    for (Site site : {Site::ln_final_scale, Site::ln_final_normalized, Site::unembed_in, Site::unembed_out})
+        watched = watched || tap.wants(site);
+    if (watched) return take(model.logits(residual, tap));
+    Tensor there = take(residual);
+    if (there.size(0) * n > 1) return model.logits(there);
+    return model.logits(at::cat({there, there}, 1)).narrow(1, 0, 1);
+}
+
+Tensor last_logits(const Transformer& model, const Tensor& ids, SiteHandler* handler) {
+    return logits_at(model, ids, handler, at::full({ids.size(0), 1}, ids.size(1) - 1, at::kLong)).select(1, 0);
 }
 
 PatchOutcome patch_loop(const Transformer& model, const PatchSweep& sweep, Progress& progress,

@@ -29,7 +29,7 @@ struct PatchSweep {
     std::vector<PatchPair> pairs;
     std::vector<std::vector<std::vector<std::int64_t>>> places;  // [place][pair] -> positions
     std::vector<PatchSlice> cells;
-    MetricKind metric = MetricKind::logit_diff;
+    Metric metric = parse_metric("logit_diff");
     bool source_is_clean = true;       // denoise: clean values go into the corrupted run
     SiteHandler* always = nullptr;     // interventions that hold in every run
     std::int64_t batch_tokens = 4096;  // rows × length of one forward pass, at most (but at least one row)
@@ -47,7 +47,10 @@ struct PatchOutcome {
 PatchOutcome patch_loop(const Transformer& model, const PatchSweep& sweep, Progress& progress,
                         const std::function<void(const PatchOutcome&, std::size_t, std::size_t)>& on_cells = {});
 
-/// Logits of the last position (rows, d_vocab); one row is run twice over, so that its bits are those of a row in a batch.
+/// Logits at `positions` (rows, n) of ids (rows, pos): (rows, n, d_vocab). A single one is computed twice over, so that its bits are those
+/// of one of many.
+Tensor logits_at(const Transformer& model, const Tensor& ids, SiteHandler* handler, const Tensor& positions);
+/// Of the last position: (rows, d_vocab).
 Tensor last_logits(const Transformer& model, const Tensor& ids, SiteHandler* handler);
 
 }  // namespace microtome

@@ -84,17 +84,22 @@ std::string PatchingView::param(const char* name) const {
     return editor && editor->info().fallback.is_string() ? editor->info().fallback.get<std::string>() : std::string();
 }
 
+QString PatchingView::metric_text() const {
+    const std::string expression = param("metric_expr");
+    return expression.empty() ? spaced(param("metric")) : QString::fromStdString(expression);
+}
+
 QString PatchingView::describe(std::size_t flat) const {
     const NamedView* view = shown();
     const Grid* grid = view ? std::get_if<Grid>(&view->view) : nullptr;
     if (!grid || flat >= grid->size()) return {};
     const ShownResult& result = workspace_.patching();
-    const std::string metric = param("metric"), direction = param("direction");
-    const bool recovery = metric == "logit_diff_recovery";
+    const std::string direction = param("direction");
+    const bool recovery = param("metric_expr").empty() && param("metric") == "logit_diff_recovery";
     const double value = grid->values[flat];
     QString text = place_text(panel_->node(flat), direction == "noise" ? result.corrupt : result.clean) + QStringLiteral(" · ");
     if (!grid->computed(flat)) return text + tr("not computed");
-    text += (recovery ? tr("recovery") : spaced(metric)) + QLatin1Char(' ') + (std::isnan(value) ? tr("no value") : number_text(value));
+    text += (recovery ? tr("recovery") : metric_text()) + QLatin1Char(' ') + (std::isnan(value) ? tr("no value") : number_text(value));
     if (flat < grid->sem.size()) text += QStringLiteral(" ± ") + number_text(grid->sem[flat], 2);
     const auto clean = summary_value(result, "clean"), corrupt = summary_value(result, "corrupt");
     if (!clean || !corrupt) return text;
@@ -113,7 +118,7 @@ QString PatchingView::provenance() const {
         result.request.params.contains("prompts") ? static_cast<qsizetype>(result.request.params.at("prompts").size()) : 1;
     QStringList parts{QString::fromStdString(facts.name), QString::fromStdString(facts.sha256).left(8), QString::fromStdString(facts.dtype),
                       QString::fromStdString(facts.device), QString::fromStdString(facts.processing)};
-    parts << spaced(param("preset")) << spaced(param("direction")) << spaced(param("metric"))
+    parts << spaced(param("preset")) << spaced(param("direction")) << metric_text()
           << (pairs == 1 ? tr("1 pair") : tr("%1 pairs").arg(pairs));
     if (result.record && !result.record->result.complete) parts << tr("stopped early");
     parts << (result.cached ? tr("exact, shown again") : tr("exact"));

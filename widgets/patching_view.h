@@ -34,6 +34,7 @@ class PatchingView : public QWidget {
     /// After a complete sweep, if no cell of the map is selected: the one with the largest effect.
     void select_strongest();
     std::string param(const char* name) const;
+    QString metric_text() const;  // the metric's name, or the expression measured instead
     /// The tokens that the map's positions stand for, where the sweep was limited to some (-1: several tokens or none).
     std::vector<int> shown_positions(const Grid& grid) const;
 

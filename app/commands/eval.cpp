@@ -65,10 +65,11 @@ Score score(const Session& session, const Suite& suite, TerminalProgress& progre
     auto logits = answers_of(session, prompts, progress);
     Score total;
     total.n = suite.items.size();
+    bool mass = suite.metric == "mass";
+    Metric metric = parse_metric(mass ? "prob" : "rank");
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-        MetricKind kind = suite.metric == "mass" ? MetricKind::prob : MetricKind::rank;
-        double m = measure(kind, logits[i].unsqueeze(0), {&questions[i]})[0];
-        total.model += kind == MetricKind::prob ? m : m == 0;
+        double m = measure(metric, logits[i].unsqueeze(0), {&questions[i]})[0];
+        total.model += mass ? m : m == 0;
     }
     total.model /= static_cast<double>(total.n);
     return total;

@@ -56,8 +56,10 @@ Json rows_of(const std::string& what) {
         for (const SiteInfo& row : site_table)
             rows.push_back({{"name", row.name}, {"hook", row.hook}, {"shape", axes_text(row)}, {"help", row.help}});
     if (what == "metrics")
-        for (std::size_t i = 0; i < metric_names().size(); ++i)
-            rows.push_back({{"name", metric_names()[i]}, {"unit", unit_of(static_cast<MetricKind>(i))}});
+        for (const std::string& name : metric_names()) {
+            Metric metric = parse_metric(name);
+            rows.push_back({{"name", name}, {"unit", metric.unit}, {"expression", to_text(metric.expression)}});
+        }
     return rows;
 }
 

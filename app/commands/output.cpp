@@ -60,7 +60,8 @@ std::string caption_of(const Json& manifest) {
     }
     if (manifest.contains("params") && manifest["params"].is_object()) {
         const Json& params = manifest["params"];
-        for (const char* key : {"preset", "direction", "metric"}) add(text(params, key));
+        bool expression = !text(params, "metric_expr").empty();
+        for (const char* key : {"preset", "direction", expression ? "metric_expr" : "metric"}) add(text(params, key));
         if (params.contains("prompts") && params["prompts"].is_array()) {
             std::size_t n = params["prompts"].size();
             add(std::to_string(n) + (n == 1 ? " prompt" : " prompts"));

@@ -67,6 +67,9 @@ class TestCommand : public QObject {
         QTest::newRow("device") << QStringList{"info", planted, "--device", "cuda:99"} << "cuda:99";
         QTest::newRow("preset") << QStringList{"activation-patching", "--model", planted, "--preset", "resid"} << "resid";
         QTest::newRow("metric") << QStringList{"activation-patching", "--model", planted, "--metric", "x"} << "logit_diff";
+        QTest::newRow("metric expression") << QStringList{"activation-patching", "--model", planted, "--metric-expr",
+                                                          "logit(answer) - logit(foul)"}
+                                           << "column 23";
         QTest::newRow("no prompts") << QStringList{"activation-patching", "--model", planted} << "--pairs";
         QTest::newRow("unequal")
             << QStringList{"activation-patching", "--model", planted, "--clean", "a b", "--corrupt", "a", "--answer", "a", "--foil", "b"}
@@ -136,6 +139,24 @@ class TestCommand : public QObject {
         result["views"]["effect"]["values"][0][0] = 9.0;
         write_json((out + "/result.json").toStdString(), result);
         QCOMPARE(microtome_command({"replay", out}).code, 2);
+    }
+
+    void an_expression_measures_what_its_metric_does() {
+        Ran named = patch({"--preset", "resid_pre", "--metric", "prob_diff", "--json"}),
+            written = patch(
+                {"--preset", "resid_pre", "--metric-expr", R"(prob("d", last) - prob(answer) + prob([answer]) - prob(foil))", "--json"});
+        QCOMPARE(named.code, 0);
+        QVERIFY2(written.code == 0, written.error);
+        QVERIFY(named.json()["views"]["effect"]["values"] == written.json()["views"]["effect"]["values"]);
+        QCOMPARE(patch({"--metric-expr", "kl() + logit(\"nobody\")"}).code, 2);
+        QVERIFY(patch({"--metric-expr", "logit(answer, role:S2)"}).error.contains("role:S2"));
+        Ran unanswered = microtome_command(
+            {"activation-patching", "--model", planted, "--clean", "c a d b a", "--corrupt", "c a e b a", "--metric-expr", "kl(all)"});
+        QVERIFY2(unanswered.error.contains("mean("), unanswered.error);
+        QCOMPARE(microtome_command({"activation-patching", "--model", planted, "--clean", "c a d b a", "--corrupt", "c a e b a",
+                                    "--metric-expr", "mean(kl(all))"})
+                     .code,
+                 0);
     }
 
     void a_session_gives_the_same_bits_as_the_command() {
