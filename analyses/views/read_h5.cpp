@@ -148,13 +148,10 @@ View read_view(const h5::Group& group, const std::string& kind) {
     throw Error(group.subject(), "a known kind of view", "\"" + kind + "\"");
 }
 
-}  // namespace
-
-Result read_result_h5(const std::filesystem::path& path) {
-    const h5::File file(path);
-    if (std::string format = file.get_string("format"); format != result_format) throw Error(path.string(), "a result", format);
+Result read_file_of_result(const h5::File& file) {
+    if (std::string format = file.get_string("format"); format != result_format) throw Error(file.subject(), "a result", format);
     if (std::int64_t schema = file.get_integer("schema"); schema != result_schema)
-        throw Error(path.string(), "schema " + std::to_string(result_schema), std::to_string(schema));
+        throw Error(file.subject(), "schema " + std::to_string(result_schema), std::to_string(schema));
     Result result;
     result.analysis = file.get_string("analysis");
     result.complete = file.get_integer("complete") != 0;
@@ -175,6 +172,16 @@ Result read_result_h5(const std::filesystem::path& path) {
     }
     check_result(result);
     return result;
+}
+
+}  // namespace
+
+Result read_result_h5(const std::filesystem::path& path) {
+    return read_file_of_result(h5::File(path));
+}
+
+Result read_result_h5(std::span<const std::byte> image, const std::string& shown) {
+    return read_file_of_result(h5::File::from_image(image, shown));
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 
 #include "analyses/views/result.h"
 #include "core/base/json.h"
@@ -17,6 +18,8 @@ Result result_from_json(const Json& json, const std::filesystem::path& folder, c
 /// result.h5: /views/NAME with labelled axes as attributes, mask and sem beside; NaN where JSON has null.
 void write_result_h5(const std::filesystem::path& file, const Result& result);
 Result read_result_h5(const std::filesystem::path& file);
+/// The same of a file held in memory; `shown` is its name in messages.
+Result read_result_h5(std::span<const std::byte> image, const std::string& shown);
 
 /// Long form: one row a cell, axis labels first, then value, sem, computed. A table or curve as its columns.
 std::string view_to_csv(const View& view);

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "hooks/store/h5_check.h"
+#include "hooks/store/h5_chunks.h"
 #include "hooks/store/h5_driver.h"
 #include "hooks/store/h5_verify.h"
 #include "hooks/store/journaled_file.h"
@@ -179,6 +180,7 @@ Dataset Group::dataset(const std::string& path) const {
     Dataset found(check([&] { return H5Dopen2(*id_, path.c_str(), H5P_DEFAULT); }, below(path), "a readable dataset"), H5Dclose,
                   below(path));
     refuse_outside(*found.id_, found.subject());
+    found.chunks_ = CompressedChunks::of(*found.id_, found.subject());
     return found;
 }
 

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "core/base/error.h"
+#include "hooks/store/h5_driver.h"
 
 namespace microtome::h5 {
 
@@ -34,6 +35,16 @@ std::string reason() {
 }
 
 }  // namespace
+
+void begin_call() {
+    quiet();
+    forget_failure();
+}
+
+void end_call(bool good, const std::string& subject, const char* expected) {
+    if (failure()) throw Error(subject, expected, *failure());
+    if (!good) fail(subject, expected);
+}
 
 void fail(const std::string& subject, const std::string& expected) {
     throw Error(subject, expected, reason());

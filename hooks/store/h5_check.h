@@ -12,15 +12,18 @@ namespace microtome::h5 {
 
 /// Turns HDF5's printing of errors off for this thread, once.
 void quiet();
+/// Around one call: throws if it, or a write beneath it that HDF5 does not know of (h5_driver.h), failed.
+void begin_call();
+void end_call(bool good, const std::string& subject, const char* expected);
 /// Throws Error(subject, expected, the innermost reason on HDF5's error stack).
 [[noreturn]] void fail(const std::string& subject, const std::string& expected);
 
 /// Runs one HDF5 call; a negative result is an Error.
 template <class Call>
 auto check(Call&& call, const std::string& subject, const char* expected) {
-    quiet();
+    begin_call();
     auto result = call();
-    if (result < 0) fail(subject, expected);
+    end_call(result >= 0, subject, expected);
     return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "hooks/store/h5_check.h"
+#include "hooks/store/h5_chunks.h"
 
 namespace microtome::h5 {
 namespace {
@@ -83,6 +84,10 @@ void Dataset::check_stored() const {
                     std::to_string(held) + " bytes in the file");
 }
 
+void Dataset::check_chunks(const Shape& shape, std::uint64_t first, std::uint64_t count) const {
+    if (chunks_) chunks_->check_rows(*id_, shape, first, count);
+}
+
 void Dataset::transfer(std::uint64_t first, std::uint64_t count, Type memory, void* out, const void* in) const {
     const Shape all = shape();
     const Selection rows = select_rows(*id_, subject_, all, first, count);
@@ -92,6 +97,7 @@ void Dataset::transfer(std::uint64_t first, std::uint64_t count, Type memory, vo
         throw Error(subject_, std::string("values of ") + name_of(memory), name_of(stored));
     if (stored == Type::float16 && memory != Type::float16) return transfer_half(first, count, memory, out, in);
     const Id type = type_id(memory, subject_);
+    check_chunks(all, first, count);
     if (out) check([&] { return H5Dread(*id_, type, rows.memory, rows.file, H5P_DEFAULT, out); }, subject_, "readable values");
     if (in) check([&] { return H5Dwrite(*id_, type, rows.memory, rows.file, H5P_DEFAULT, in); }, subject_, "values that can be written");
 }
@@ -120,6 +126,7 @@ void Dataset::resize(std::uint64_t rows) {
     std::vector<hsize_t> dims(all.begin(), all.end());
     if (dims.empty()) throw Error(subject_, "an extendible dataset", "a scalar");
     dims[0] = rows;
+    if (rows < all[0]) check_chunks(all, rows, 1);  // HDF5 rewrites the chunk that it cuts
     check([&] { return H5Dset_extent(*id_, dims.data()); }, subject_, "a dataset that can be extended");
 }
 

@@ -42,6 +42,8 @@ struct Chunking {
     int deflate = 0;         // 0: not compressed; 1 to 9: shuffled, then deflated
 };
 
+class CompressedChunks;
+
 class Dataset : public Object {
   public:
     Shape shape() const;
@@ -86,8 +88,11 @@ class Dataset : public Object {
   private:
     friend class Group;
     using Object::Object;
+    void check_chunks(const Shape& shape, std::uint64_t first, std::uint64_t count) const;
     void transfer(std::uint64_t first, std::uint64_t count, Type memory, void* out, const void* in) const;
     void transfer_half(std::uint64_t first, std::uint64_t count, Type memory, void* out, const void* in) const;
+
+    std::shared_ptr<CompressedChunks> chunks_;  // of an opened dataset that is compressed
 };
 
 }  // namespace microtome::h5

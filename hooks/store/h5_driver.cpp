@@ -4,7 +4,6 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "core/base/error.h"
 #include "hooks/store/journaled_file.h"
@@ -28,20 +27,35 @@ const Driver* self(const H5FD_t* file) {
     return reinterpret_cast<const Driver*>(file);
 }
 
-// No exception may pass through C: its reason goes onto HDF5's error stack, where `fail` (h5_check.cpp) finds it.
+thread_local std::optional<std::string> failed_write;
+
+// No exception may pass through C: nothing, or the reason.
 template <class F>
-herr_t guarded(hid_t minor, F&& action) {
-    std::string reason = "out of memory";
+std::optional<std::string> reason_of(F&& action) {
     try {
         action();
-        return 0;
+        return {};
     } catch (const Error& error) {
-        reason = error.got();
+        return error.got();
     } catch (const std::exception& error) {
-        reason = error.what();
+        return error.what();
     }
-    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_VFL, minor, "%s", reason.c_str());
+}
+
+// The reason goes onto HDF5's error stack, where `fail` (h5_check.cpp) finds it.
+template <class F>
+herr_t guarded(hid_t minor, F&& action) {
+    const std::optional<std::string> reason = reason_of(action);
+    if (!reason) return 0;
+    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_VFL, minor, "%s", reason->c_str());
     return -1;
+}
+
+// HDF5 is told that all is well.
+template <class F>
+herr_t kept(F&& action) {
+    if (auto reason = reason_of(action); reason && !failed_write) failed_write = std::move(reason);
+    return 0;
 }
 
 H5FD_t* open_driver(const char* name, unsigned flags, hid_t, haddr_t) {
@@ -57,7 +71,7 @@ H5FD_t* open_driver(const char* name, unsigned flags, hid_t, haddr_t) {
 
 herr_t close_driver(H5FD_t* file) {
     const std::unique_ptr<Driver> driver(self(file));
-    return guarded(H5E_CANTCLOSEFILE, [&] {
+    return kept([&] {
         // HDF5 also opens files only to look at them, or fails to open them: nothing was flushed then, and nothing may change.
         if (driver->flushed) driver->file.commit(driver->allocated);
     });
@@ -103,7 +117,7 @@ bool is_plain(H5FD_mem_t type, std::size_t size, const void* bytes) {
 
 herr_t write(H5FD_t* file, H5FD_mem_t type, hid_t, haddr_t address, std::size_t size, const void* bytes) {
     const bool plain = is_plain(type, size, bytes);
-    return guarded(H5E_WRITEERROR, [&] { self(file)->file.write(address, size, static_cast<const std::byte*>(bytes), plain); });
+    return kept([&] { self(file)->file.write(address, size, static_cast<const std::byte*>(bytes), plain); });
 }
 
 // HDF5 flushed all that it has: the file may be cut to its length. Done by the commit that follows.
@@ -160,6 +174,14 @@ static Driver* driver_of(hid_t file) {
 herr_t commit(hid_t file) {
     Driver* driver = driver_of(file);
     return driver ? guarded(H5E_WRITEERROR, [&] { driver->file.commit(driver->allocated); }) : -1;
+}
+
+void forget_failure() {
+    failed_write.reset();
+}
+
+const std::optional<std::string>& failure() {
+    return failed_write;
 }
 
 void abandon(hid_t file) {

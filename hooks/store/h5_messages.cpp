@@ -1,6 +1,7 @@
 #include "hooks/store/h5_messages.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace microtome::h5 {
 namespace {
@@ -122,6 +123,7 @@ StoredFilters parse_filters(Cursor& in) {
     filters.count = in.u8();
     in.require(filters.count <= 3, "more filters than three");
     in.take(6);
+    std::array<bool, 4> seen{};
     for (int i = 0; i < filters.count; ++i) {
         const std::uint16_t id = in.u16(), name_size = in.u16();
         in.u16();  // flags
@@ -129,11 +131,14 @@ StoredFilters parse_filters(Cursor& in) {
         const auto name = in.take(name_size);
         in.require(name_size % 8 == 0 && (name.empty() || name.back() == std::byte{0}), "a filter's name without end");
         in.require(id >= 1 && id <= 3, "a filter other than shuffle, deflate and fletcher32");
+        in.require(!std::exchange(seen[id], true), "the same filter twice");
         in.require(values == (id == 3 ? 0 : 1), "a filter with other parameters");
         const std::uint32_t value = values ? in.u32() : 0;
         if (values % 2) in.take(4);
         if (id == 1) in.require(value <= 9, "a deflate level above 9");
         if (id == 2) filters.shuffled = value;
+        filters.deflated = filters.deflated || id == 1;
+        if (id == 3) filters.checksums = 4;
     }
     return filters;
 }

@@ -28,6 +28,8 @@ StoredLayout parse_layout(Cursor& in);
 struct StoredFilters {
     int count = 0;
     std::optional<std::uint32_t> shuffled;  // bytes of a value, as the shuffle filter takes them
+    bool deflated = false;                  // only then chunks have sizes of their own
+    std::uint32_t checksums = 0;            // bytes that fletcher32 adds to a chunk
 };
 StoredFilters parse_filters(Cursor& in);
 

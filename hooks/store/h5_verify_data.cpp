@@ -63,7 +63,8 @@ void Verifier::chunk_node(std::uint64_t address, int level, const DatasetHeader&
         }
         in.require(previous.empty() || previous < offset, "chunks out of order");
         previous = offset;
-        in.require(data.filters.count > 0 ? size > 0 : size == data.layout.size, "a chunk of another size");
+        in.require(data.filters.deflated ? size > data.filters.checksums : size == data.layout.size + data.filters.checksums,
+                   "a chunk of another size");
         claim(child, size);
         if (data.type.references) chunk_references(child, offset, data);
     }

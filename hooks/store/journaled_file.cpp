@@ -112,8 +112,28 @@ bool JournaledFile::waits(std::uint64_t address, std::size_t size) const {
     return piece != waiting_.begin() && (--piece)->first + piece->second.size() > address;
 }
 
+template <class F>
+void JournaledFile::keep_failure(F&& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        abandoned_ = true;
+        failure_ = error.got();
+        throw;
+    }
+}
+
 void JournaledFile::write(std::uint64_t address, std::size_t size, const std::byte* bytes, bool plain) {
     if (abandoned_) return defer(address, size, bytes);
+    try {
+        keep_failure([&] { store(address, size, bytes, plain); });
+    } catch (const Error&) {
+        defer(address, size, bytes);  // reads still see it
+        throw;
+    }
+}
+
+void JournaledFile::store(std::uint64_t address, std::size_t size, const std::byte* bytes, bool plain) {
     const bool now = !journaled_ || (plain && !careful_ && !waits(address, size));
     const std::size_t seen =
         now || address >= committed_ ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(size, committed_ - address));
@@ -160,13 +180,16 @@ void JournaledFile::resize(std::uint64_t size) {
 }
 
 void JournaledFile::commit(std::uint64_t end) {
+    if (!failure_.empty()) throw Error(path_.string(), "room and permission to write", failure_);
     if (abandoned_) return;
-    if (end > size_) resize(end);
-    if (journaled_ && !waiting_.empty()) {
-        write_journal(end);
-        apply(end);
-    }
-    resize(end);
+    keep_failure([&] {
+        if (end > size_) resize(end);
+        if (journaled_ && !waiting_.empty()) {
+            write_journal(end);
+            apply(end);
+        }
+        resize(end);
+    });
     committed_ = end;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <string>
 #include <vector>
 
 namespace microtome {
@@ -28,8 +29,12 @@ class JournaledFile {
     void write(std::uint64_t address, std::size_t size, const std::byte* bytes, bool plain);
     /// Makes everything written since the last commit count; the file is then `end` bytes long.
     void commit(std::uint64_t end);
-    /// Nothing more reaches the disk: writes stay in memory.
-    void abandon() { abandoned_ = true; }
+    /// Nothing more reaches the disk: writes stay in memory, and commits do nothing. After a write or commit that failed it is so at once,
+    /// but each further commit fails too, for the same reason, until `abandon` says that this is known.
+    void abandon() {
+        abandoned_ = true;
+        failure_.clear();
+    }
     /// Plain writes wait as the others do, for as long as it is on.
     void set_careful(bool careful) { careful_ = careful; }
 
@@ -43,6 +48,9 @@ class JournaledFile {
     static std::filesystem::path journal_of(std::filesystem::path path) { return path += ".journal"; }
 
   private:
+    template <class F>
+    void keep_failure(F&& action);
+    void store(std::uint64_t address, std::size_t size, const std::byte* bytes, bool plain);
     void defer(std::uint64_t address, std::size_t size, const std::byte* bytes);
     bool waits(std::uint64_t address, std::size_t size) const;
     void write_now(std::uint64_t address, std::size_t size, const std::byte* bytes);
@@ -55,7 +63,8 @@ class JournaledFile {
     int descriptor_ = -1;
     dev_t device_ = 0;
     ino_t inode_ = 0;
-    std::uint64_t size_ = 0, committed_ = 0;                   // bytes on disk; the part of them that the last commit can see
+    std::uint64_t size_ = 0, committed_ = 0;  // bytes on disk; the part of them that the last commit can see
+    std::string failure_;
     std::map<std::uint64_t, std::vector<std::byte>> waiting_;  // by address; they neither overlap nor touch the disk yet
     bool journaled_ = false, writable_ = false, recovered_ = false, abandoned_ = false, careful_ = false;
 };

@@ -1,4 +1,4 @@
-// The activation store: prompts × sites in one HDF5 file. Token-major and ragged: no padding is stored; layout in resources/docs/store.md.
+// The activation store: prompts × sites in one HDF5 file. Token-major and ragged: no padding is stored; layout in resources/docs/formats.md.
 #pragma once
 
 #include <cstdint>

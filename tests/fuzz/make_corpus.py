@@ -300,3 +300,41 @@ put(S, "others", {"schema": 1, "analysis": "a", "views": {
     "g": {"kind": "graph", "help": "", "unit": "", "nodes": [{"id": "a", "kind": "head", "layer": 0, "head": 1, "label": "L0.H1"}, {"id": "b", "kind": "logits", "position": 3, "label": ""}],
           "edges": [{"source": "a", "target": "b", "score": 1.5, "exact": None}, {"source": "b", "target": "a", "score": None, "exact": 0.25}], "minus_infinity": [1]},
     "w": {"kind": "token_text", "help": "", "unit": "", "diverging": True, "tokens": ["a", ","], "values": [1, None]}}, "summary": {}, "warnings": [], "complete": False})
+
+# HDF5: h5/store and h5/result were written by the program (microtome cache, microtome attention-patterns); what follows is made from them or with h5py.
+S = "h5"
+store = (HERE / S / "store").read_bytes()
+put(S, "empty", b"")
+put(S, "signature", store[:8])
+put(S, "cut", store[: len(store) // 2])
+put(S, "cut_index", store[:2000])
+put(S, "end_beyond", store[:40] + struct.pack("<Q", 2**40) + store[48:])
+put(S, "root_elsewhere", store[:64] + struct.pack("<Q", 8) + store[72:])
+try:
+    import zlib
+
+    import h5py
+    import numpy
+except ImportError:
+    print("no h5py: the compressed files of h5 are left as they are")
+else:
+
+    def compressed(name, stream=None, rows=40, **filters):
+        path = HERE / S / name
+        with h5py.File(path, "w") as file:
+            data = file.create_dataset("x", (rows, 4), "<f4", chunks=(16, 4), maxshape=(None, 4), track_times=False, **filters)
+            data[:] = numpy.sin(numpy.arange(rows * 4, dtype="f4") ** 2).reshape(rows, 4)
+            if stream is not None:
+                data.id.write_direct_chunk((16, 0), stream)
+
+    whole = bytes(range(256))
+    compressed("gzip", compression=4)
+    compressed("gzip_shuffled_checked", compression=9, shuffle=True, fletcher32=True)
+    compressed("checked", fletcher32=True)
+    compressed("chunk_short", zlib.compress(whole[:7]), compression=4)
+    compressed("chunk_long", zlib.compress(whole + b"more"), compression=4)
+    compressed("chunk_huge", zlib.compress(bytes(1 << 20)), compression=4)
+    compressed("chunk_cut", zlib.compress(whole)[:-30], compression=4)
+    compressed("chunk_damaged", zlib.compress(whole)[:-4] + b"\0\0\0\0", compression=4)
+    compressed("chunk_of_checksum_only", b"\0\0\0\0", compression=4, fletcher32=True)
+    compressed("chunk_checked_short", zlib.compress(whole) + b"\0\0\0\0", compression=4, fletcher32=True)

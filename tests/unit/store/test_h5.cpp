@@ -1,6 +1,7 @@
 // The checked HDF5 wrapper: what is written reads back equal, and every failure is one Error that names its object.
 #include <QtTest>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "core/base/error.h"
@@ -37,6 +38,8 @@ class TestH5 : public QObject {
     void mistakes_name_the_object();
     void memory_image();
     void hostile_shape_is_refused_before_allocating();
+    void compressed_chunks_of_another_size_data();
+    void compressed_chunks_of_another_size();
 };
 
 void TestH5::numbers_round_trip() {
@@ -206,6 +209,39 @@ void TestH5::hostile_shape_is_refused_before_allocating() {
     QVERIFY(message([&] {
                 made.read<double>();
             }).contains("/x: expected 1099511627776000 stored elements of 8 bytes, got 0 bytes in the file"));
+}
+
+void TestH5::compressed_chunks_of_another_size_data() {
+    QTest::addColumn<QByteArray>("stream");
+    QTest::addColumn<QString>("says");
+    // zlib streams (RFC 1950): one byte; a stored block (RFC 1951, 3.2.4) of 65,535 bytes that are not there; a block of the reserved kind
+    QTest::newRow("short") << QByteArray::fromHex("789cab000000790079") << "expected chunks that unpack to 256 bytes, got one of 1";
+    QTest::newRow("cut off") << QByteArray::fromHex("780100ffff0000") << "got one that is cut off";
+    QTest::newRow("damaged") << QByteArray::fromHex("789c06") << "got a damaged one";
+}
+
+void TestH5::compressed_chunks_of_another_size() {
+    QFETCH(QByteArray, stream);
+    QFETCH(QString, says);
+    {
+        h5::File file(at("z.h5"), h5::Mode::create);
+        std::vector<float> values(64 * 3);
+        for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i * i));
+        file.create_extendible("x", h5::Type::float32, {4}, {16, 9}).append(48, values.data());
+        file.close();
+    }
+    std::string bytes = read_file(at("z.h5"));
+    const std::size_t second = bytes.find("\x78\xda", bytes.find("\x78\xda") + 2);  // the header of levels 7 to 9
+    QVERIFY(second != std::string::npos);
+    bytes.replace(second, static_cast<std::size_t>(stream.size()), stream.toStdString());
+    write_file(at("z.h5"), bytes);
+    h5::File file(at("z.h5"), h5::Mode::read_write);
+    h5::Dataset x = file.dataset("x");
+    std::vector<float> out(64 * 3);
+    x.read_rows(0, 16, out.data());  // the chunk before is good
+    for (const auto& use : std::vector<std::function<void()>>{[&] { x.read_rows(10, 20, out.data()); }, [&] { x.read<double>(); },
+                                                              [&] { x.write_rows(20, 1, out.data()); }, [&] { x.resize(20); }})
+        QVERIFY2(message(use).endsWith(says), qPrintable(message(use)));
 }
 
 QTEST_GUILESS_MAIN(TestH5)
