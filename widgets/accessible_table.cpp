@@ -24,7 +24,10 @@ class CellInterface final : public QAccessibleInterface, public QAccessibleTable
     int indexOfChild(const QAccessibleInterface*) const override { return -1; }
     QString text(QAccessible::Text kind) const override {
         if (!isValid()) return {};
-        if (kind == QAccessible::Name || kind == QAccessible::Value) return canvas_->cell_text(cell_);
+        if (kind == QAccessible::Name || kind == QAccessible::Value) {
+            const QString pins = canvas_->pin_text(cell_);
+            return canvas_->cell_text(cell_) + (pins.isEmpty() ? pins : QStringLiteral(", ") + pins);
+        }
         return {};
     }
     void setText(QAccessible::Text, const QString&) override {}

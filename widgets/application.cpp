@@ -37,8 +37,9 @@ std::variant<Arguments, QString> arguments_of(const QApplication& app) {
     parser.setApplicationDescription(QStringLiteral("See which layers, positions and heads of a transformer carry a behaviour."));
     parser.addHelpOption();
     parser.addVersionOption();
-    parser.addPositionalArgument(QStringLiteral("what"), QStringLiteral("A session file, a model folder or the name of a bundled model."),
-                                 QStringLiteral("[SESSION|MODEL]"));
+    parser.addPositionalArgument(QStringLiteral("what"),
+                                 QStringLiteral("A session file, a model folder or the name of a bundled model, an activation store."),
+                                 QStringLiteral("[SESSION|MODEL|ACTIVATIONS]"));
     parser.addOptions(
         {{QStringLiteral("screenshot"), QStringLiteral("Run the sweep, write the window as a PNG file and quit."), QStringLiteral("file")},
          {QStringLiteral("size"), QStringLiteral("Size of the window, for example 1400x900."), QStringLiteral("size"),

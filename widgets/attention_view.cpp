@@ -74,36 +74,66 @@ void AttentionView::lay_out() {
 
 void AttentionView::link() {
     SelectionModel& selection = workspace_.selection();
-    const auto choose = [this](int NodeRef::*field, int value) {
-        NodeRef ref;
-        ref.*field = value;
-        workspace_.selection().select(ref, nullptr);
-    };
-    connect(layer_, &QSpinBox::valueChanged, this, [choose](int value) { choose(&NodeRef::layer, value); });
-    connect(head_, &QSpinBox::valueChanged, this, [choose](int value) { choose(&NodeRef::head, value); });
+    connect(layer_, &QSpinBox::valueChanged, this, [this](int value) { choose(&NodeRef::layer, value); });
+    connect(head_, &QSpinBox::valueChanged, this, [this](int value) { choose(&NodeRef::head, value); });
+    connect(panel_, &MatrixPanel::synced_changed, this, [this](bool on) {
+        if (!on) own_ = workspace_.selection().current();
+        show_head();
+    });
+    connect(panel_->map(), &TableCanvas::chosen, this, [this](int row, int) {
+        own_.position = row;
+        if (!panel_->synced()) light(row);
+    });
+    connect(&selection, &SelectionModel::pins_changed, this, &AttentionView::show_pins);
     connect(side_, &QComboBox::currentIndexChanged, this, &AttentionView::show_head);
     connect(kind_, &QComboBox::currentIndexChanged, this, &AttentionView::show_head);
     connect(&workspace_, &Workspace::attention_changed, this, &AttentionView::show_head);
     connect(&workspace_, &Workspace::model_changed, this, &AttentionView::show_head);
     connect(&selection, &SelectionModel::current_changed, this, &AttentionView::show_head);
     connect(&selection, &SelectionModel::hover_changed, this,
-            [this](const NodeRef& ref) { light(ref.position >= 0 ? ref.position : workspace_.selection().current().position); });
+            [this](const NodeRef& ref) { light(panel_->synced() && ref.position >= 0 ? ref.position : place().position); });
+    connect(text_, &TableCanvas::pin_requested, this, [this](int, int column) {
+        NodeRef ref;
+        ref.position = column;
+        workspace_.selection().toggle_pin(ref);
+    });
     connect(text_, &TableCanvas::hovered, this, [this](int, int column) {
+        if (!panel_->synced()) return light(column >= 0 ? column : own_.position);
         NodeRef ref;
         ref.position = column;
         workspace_.selection().set_hover(ref, text_);
     });
     connect(text_, &TableCanvas::chosen, this, [this](int, int column) {
+        if (!panel_->synced()) return choose(&NodeRef::position, column);
         NodeRef ref;
         ref.position = column;
         workspace_.selection().select(ref, text_);
     });
 }
 
+void AttentionView::choose(int NodeRef::*field, int value) {
+    if (!panel_->synced()) {
+        own_.*field = value;
+        return show_head();
+    }
+    NodeRef ref;
+    ref.*field = value;
+    workspace_.selection().select(ref, nullptr);
+}
+
+void AttentionView::show_pins() {
+    std::vector<PinnedCell> cells;
+    const SelectionModel::Pins& pins = workspace_.selection().pins();
+    for (std::size_t slot = 0; slot < pins.size(); ++slot)
+        if (pins[slot] && pins[slot]->position >= 0 && pins[slot]->position < text_->columns())
+            cells.push_back({static_cast<int>(slot), {0, pins[slot]->position}});
+    text_->set_pins(std::move(cells));
+}
+
 std::optional<Grid> AttentionView::slice(Side side) const {
     const NamedView* view = workspace_.attention(side).view(kinds[std::max(kind_->currentIndex(), 0)]);
     const Grid* grid = view ? std::get_if<Grid>(&view->view) : nullptr;
-    const NodeRef& at = workspace_.selection().current();
+    const NodeRef at = place();
     return grid ? head_matrix(*grid, at.layer, at.head) : std::nullopt;
 }
 
@@ -119,7 +149,7 @@ std::optional<Grid> AttentionView::wanted() const {
 
 QString AttentionView::missing_reason() const {
     const ShownResult& result = workspace_.attention(side_->currentIndex() == corrupt ? Side::corrupt : Side::clean);
-    const NodeRef& at = workspace_.selection().current();
+    const NodeRef at = place();
     if (!workspace_.model()) return workspace_.model_error().isEmpty() ? tr("Opening the model…") : workspace_.model_error();
     if (!result.error.isEmpty()) return result.error;
     if (at.layer < 0 || at.head < 0) return tr("Choose a layer and a head, here or in a map.");
@@ -138,7 +168,7 @@ std::optional<NamedView> AttentionView::shown() const {
 }
 
 SceneOptions AttentionView::scene_options() const {
-    const NodeRef& at = workspace_.selection().current();
+    const NodeRef at = place();
     SceneOptions options;
     options.title =
         tr("Attention L%1 H%2, %3, %4").arg(at.layer).arg(at.head).arg(side_->currentText(), kind_->currentText()).toStdString();
@@ -157,7 +187,7 @@ QString AttentionView::describe(std::size_t flat) const {
 }
 
 void AttentionView::show_head() {
-    const NodeRef& at = workspace_.selection().current();
+    const NodeRef at = place();
     const OpenModel* model = workspace_.model();
     for (auto [box, count, value] :
          {std::tuple(layer_, model ? model->facts().n_layers : 0, at.layer), {head_, model ? model->facts().n_heads : 0, at.head}}) {
@@ -172,6 +202,7 @@ void AttentionView::show_head() {
     panel_->map()->set_message(missing_reason());
     panel_->set_grid(grid ? std::make_shared<const Grid>(*grid) : nullptr, scene_options(), fixed);
     text_->set_tokens(grid ? grid->axes[1].labels : std::vector<std::string>());
+    show_pins();
     light(at.position);
 }
 

@@ -32,7 +32,11 @@ class AttentionView : public QWidget {
   private:
     void lay_out();
     void link();
+    /// The head shown: the selected one, or this view's own while it is not synced.
+    NodeRef place() const { return panel_->synced() ? workspace_.selection().current() : own_; }
+    void choose(int NodeRef::*field, int value);
     void show_head();
+    void show_pins();
     void light(int destination);
     std::optional<Grid> slice(Side side) const;
     std::optional<Grid> wanted() const;
@@ -43,6 +47,7 @@ class AttentionView : public QWidget {
     TokenFlow* text_;
     QSpinBox *layer_, *head_;
     QComboBox *side_, *kind_;
+    NodeRef own_;
 };
 
 }  // namespace microtome

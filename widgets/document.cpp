@@ -57,6 +57,22 @@ class SessionDocument::ParamEdit final : public QUndoCommand {
     Json before_, after_;
 };
 
+class SessionDocument::InterventionsEdit final : public QUndoCommand {
+  public:
+    struct State {
+        std::vector<Intervention> interventions;
+        std::vector<SessionStep> steps;
+    };
+    InterventionsEdit(SessionDocument& document, State before, State after, const QString& what)
+        : QUndoCommand(what), document_(document), before_(std::move(before)), after_(std::move(after)) {}
+    void undo() override { document_.set_interventions(before_.interventions, before_.steps); }
+    void redo() override { document_.set_interventions(after_.interventions, after_.steps); }
+
+  private:
+    SessionDocument& document_;
+    State before_, after_;
+};
+
 SessionDocument::SessionDocument(QObject* parent) : QObject(parent) {
     load(welcome_session());
 }
@@ -80,6 +96,7 @@ void SessionDocument::load(SessionFile session) {
     Q_EMIT loaded();
     Q_EMIT texts_changed();
     Q_EMIT params_changed();
+    Q_EMIT interventions_changed();
 }
 
 void SessionDocument::choose_pair(int index) {
@@ -150,6 +167,33 @@ void SessionDocument::edit_param(const std::string& name, const Json& value) {
         params[name] = value;
     if (params != step().params)
         undo_.push(new ParamEdit(*this, params, QStringLiteral("Change ") + QString::fromStdString(name).replace('_', ' ')));
+}
+
+void SessionDocument::edit_interventions(const std::vector<Intervention>& interventions, const QString& what) {
+    if (interventions == session_.interventions) return;
+    std::vector<SessionStep> steps = session_.steps;
+    const auto gone = [&](const std::string& id) {
+        return std::none_of(interventions.begin(), interventions.end(), [&](const Intervention& i) { return i.id == id; });
+    };
+    for (SessionStep& step : steps) std::erase_if(step.use, gone);
+    std::vector<std::string>& use = steps[step_].use;
+    for (const Intervention& i : interventions)
+        if (i.enabled && std::find(use.begin(), use.end(), i.id) == use.end()) use.push_back(i.id);
+    undo_.push(new InterventionsEdit(*this, {session_.interventions, session_.steps}, {interventions, steps}, what));
+}
+
+std::string SessionDocument::new_intervention_id() const {
+    for (std::size_t n = session_.interventions.size() + 1;; ++n) {
+        const std::string id = "i" + std::to_string(n);
+        const auto same = [&](const Intervention& i) { return i.id == id; };
+        if (std::none_of(session_.interventions.begin(), session_.interventions.end(), same)) return id;
+    }
+}
+
+void SessionDocument::set_interventions(const std::vector<Intervention>& interventions, const std::vector<SessionStep>& steps) {
+    session_.interventions = interventions;
+    session_.steps = steps;
+    Q_EMIT interventions_changed();
 }
 
 void SessionDocument::set_pair(std::size_t index, const PromptPair& pair) {

@@ -29,6 +29,10 @@ class SessionDocument : public QObject {
     void edit_text(PromptField field, const QString& text);
     /// Undoable. A null value takes the parameter back to its default.
     void edit_param(const std::string& name, const Json& value);
+    /// Undoable. All of them at once, in order; the step that patches uses each of them, and no step one that is gone.
+    void edit_interventions(const std::vector<Intervention>& interventions, const QString& what);
+    /// "i3": not used yet.
+    std::string new_intervention_id() const;
     void swap_answer_and_foil();
     void swap_prompts();
 
@@ -45,13 +49,16 @@ class SessionDocument : public QObject {
   Q_SIGNALS:
     void texts_changed();
     void params_changed();
+    void interventions_changed();
     void loaded();
 
   private:
     class PairEdit;
     class ParamEdit;
+    class InterventionsEdit;
     void set_pair(std::size_t index, const PromptPair& pair);
     void set_params(const Json& params);
+    void set_interventions(const std::vector<Intervention>& interventions, const std::vector<SessionStep>& steps);
     void push_pair(const PromptPair& pair, const QString& what, int merge_id);
 
     SessionFile session_;

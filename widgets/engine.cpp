@@ -5,8 +5,9 @@ namespace {
 
 class SessionModelInMemory final : public OpenModel {
   public:
-    explicit SessionModelInMemory(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+    explicit SessionModelInMemory(std::unique_ptr<Session> session) : session_(std::move(session)), outline_(outline_of(*session_)) {}
     const ModelFacts& facts() const override { return session_->facts(); }
+    const ModelOutline& outline() const override { return outline_; }
     bool has_tokenizer() const override { return session_->has_tokenizer(); }
     std::vector<Token> tokens(const std::string& text, std::optional<bool> prepend_bos) const override {
         return session_->tokens(text, prepend_bos);
@@ -16,6 +17,7 @@ class SessionModelInMemory final : public OpenModel {
 
   private:
     std::unique_ptr<Session> session_;
+    ModelOutline outline_;
 };
 
 class SessionEngine final : public Engine {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analyses/model_outline.h"
 #include "analyses/runner.h"
 
 namespace microtome {
@@ -14,6 +15,7 @@ class OpenModel {
   public:
     virtual ~OpenModel() = default;
     virtual const ModelFacts& facts() const = 0;
+    virtual const ModelOutline& outline() const = 0;
     virtual bool has_tokenizer() const = 0;
     /// Reads the tokenizer only: any thread.
     virtual std::vector<Token> tokens(const std::string& text, std::optional<bool> prepend_bos = {}) const = 0;

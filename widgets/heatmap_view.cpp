@@ -23,14 +23,18 @@ HeatmapView::HeatmapView(QWidget* parent) : TableCanvas(parent) {
 HeatmapView::~HeatmapView() = default;
 
 void HeatmapView::set_grid(std::shared_ptr<const Grid> grid, const SceneOptions& options) {
+    options_ = options;
     const bool kept = scene_ && grid && same_axes(scene_->grid(), *grid);
     if (!grid || grid->size() == 0)
         scene_.reset();
     else if (scene_)
-        scene_->set_options(options), scene_->set_grid(std::move(grid));
+        scene_->set_grid(std::move(grid)), scene_->set_options(shown_options());
     else
         scene_ = std::make_unique<HeatmapScene>(std::move(grid), options);
-    if (!kept) reset_cells();
+    if (!kept) {
+        reset_cells();
+        zoom_to_all();
+    }
     redraw();
 }
 
@@ -151,6 +155,7 @@ void HeatmapView::paintEvent(QPaintEvent*) {
     }
     painter.drawPixmap(0, 0, picture_);
     outline(painter, hover_cell(), theme.dim, 1);
+    paint_pins(painter, true);
     outline(painter, current_cell(), hasFocus() ? theme.accent : theme.text, 2);
 }
 

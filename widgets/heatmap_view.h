@@ -1,4 +1,4 @@
-// A grid on screen: the figures' heat map, with a current cell, hover and keys.
+// A grid on screen: the figures' heat map, with a current cell, hover, keys, and a zoom in whole cells.
 #pragma once
 
 #include <QPixmap>
@@ -39,6 +39,13 @@ class HeatmapView : public TableCanvas {
     QRectF cell_rect(CellIndex cell) const override;
     CellIndex cell_at(QPointF point) const override;
 
+    /// More than 1 shows fewer cells. The cell `around` (default: the current one) keeps its place.
+    void zoom(double factor, CellIndex around = {});
+    void zoom_to_all();
+    bool zoomed() const;
+    /// Moves the visible part by whole cells.
+    void pan(int rows, int columns);
+
     QSize sizeHint() const override;
     QSize minimumSizeHint() const override;
 
@@ -46,14 +53,29 @@ class HeatmapView : public TableCanvas {
     void paintEvent(QPaintEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     void changeEvent(QEvent* event) override;
+    void wheelEvent(QWheelEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+    void reveal(CellIndex cell) override;
 
   private:
+    struct Drag {
+        QPointF from;
+        GridWindow window;
+        bool moved = false;
+    };
+    void show_window(const GridWindow& window);
+    SceneOptions shown_options() const;
     GridSlices::Place place(CellIndex cell) const;
     FigureStyle figure_style() const;
     void redraw();
     void outline(QPainter& painter, CellIndex cell, const QColor& color, double width) const;
 
     std::unique_ptr<HeatmapScene> scene_;
+    SceneOptions options_;
+    std::optional<Drag> drag_;
+    double wheel_ = 0;  // turned so far, in steps
     Describe describe_;
     QString message_;
     QPixmap picture_;  // the scene as last painted; hover and current cell are drawn over it

@@ -4,6 +4,7 @@
 #include <QCloseEvent>
 #include <QDockWidget>
 #include <QFileInfo>
+#include <QKeyEvent>
 #include <QMessageBox>
 #include <QStatusBar>
 #include <QToolBar>
@@ -26,7 +27,14 @@ MainWindow::MainWindow(std::unique_ptr<Engine> engine, std::unique_ptr<QSettings
     setDockOptions(AllowNestedDocks | AllowTabbedDocks);
     setAcceptDrops(true);
     patching_ = new PatchingView(workspace_, this);
-    setCentralWidget(patching_);
+    store_ = new StoreBrowser(workspace_, this);
+    store_->hide();
+    tabs_ = new QTabWidget(this);
+    tabs_->setDocumentMode(true);
+    tabs_->setFocusPolicy(Qt::NoFocus);  // its tab bar takes the focus, but a hidden one would keep it
+    tabs_->setTabBarAutoHide(true);      // one view alone needs no tab
+    tabs_->addTab(patching_, tr("Patching"));
+    setCentralWidget(tabs_);
     make_docks();
     make_status_bar();
     make_actions();
@@ -35,9 +43,13 @@ MainWindow::MainWindow(std::unique_ptr<Engine> engine, std::unique_ptr<QSettings
     connect(&workspace_, &Workspace::tokens_changed, this, &MainWindow::show_status);
     connect(&workspace_, &Workspace::failed, this, &MainWindow::show_error);
     connect(&workspace_.jobs(), &JobQueue::updated, this, &MainWindow::show_status);
+    connect(store_, &StoreBrowser::failed, this, &MainWindow::show_error);
+    connect(store_, &StoreBrowser::opened, this, [this](const QString& title) { tabs_->setTabText(tabs_->indexOf(store_), title); });
     connect(&workspace_.selection(), &SelectionModel::current_changed, this, &MainWindow::show_status);
     connect(&workspace_.selection(), &SelectionModel::hover_changed, this, &MainWindow::show_status);
     connect(&workspace_.document().undo_stack(), &QUndoStack::cleanChanged, this, &MainWindow::show_title);
+    connect(&workspace_.selection(), &SelectionModel::pins_full, this,
+            [this] { show_error(tr("All %1 pins are taken: unpin one first, or Esc clears them.").arg(SelectionModel::pin_slots)); });
     const QRect room(0, 0, fontMetrics().height() * 80, fontMetrics().height() * 50);
     resize(room.size());
     if (settings_) {
@@ -65,18 +77,31 @@ void MainWindow::make_docks() {
     setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
     prompts_ = new PromptEditor(workspace_, this);
     attention_ = new AttentionView(workspace_, this);
+    heads_ = new HeadScoresView(workspace_, this);
+    pins_ = new PinsView(workspace_.selection(), this);
     jobs_ = new JobsView(workspace_.jobs(), this);
     auto* history = new QUndoView(&workspace_.document().undo_stack(), this);
     history->setEmptyLabel(tr("Session as opened"));
     history->setAccessibleName(tr("History of edits"));
     make_dock("dock.prompts", tr("Prompts"), prompts_, Qt::TopDockWidgetArea);
     QDockWidget* attention = make_dock("dock.attention", tr("Attention"), attention_, Qt::RightDockWidgetArea);
+    browser_ = new ModelBrowser(workspace_, this);
+    interventions_ = new InterventionsView(workspace_, this);
+    connect(browser_, &ModelBrowser::intervention_wanted, this, [this](const QString& target) {
+        raise_dock(interventions_);
+        interventions_->add_at(target);
+    });
+    QDockWidget* model = make_dock("dock.model", tr("Model"), browser_, Qt::LeftDockWidgetArea);
+    tabifyDockWidget(model, make_dock("dock.heads", tr("Heads"), heads_, Qt::LeftDockWidgetArea));
+    tabifyDockWidget(model, make_dock("dock.interventions", tr("Interventions"), interventions_, Qt::LeftDockWidgetArea));
+    tabifyDockWidget(model, make_dock("dock.pins", tr("Pins"), pins_, Qt::LeftDockWidgetArea));
+    model->raise();
     QDockWidget* jobs = make_dock("dock.jobs", tr("Jobs"), jobs_, Qt::BottomDockWidgetArea);
     tabifyDockWidget(jobs, make_dock("dock.history", tr("History"), history, Qt::BottomDockWidgetArea));
     jobs->raise();
     const int em = fontMetrics().height();
-    resizeDocks({attention}, {em * 30}, Qt::Horizontal);
-    resizeDocks({jobs}, {em * 7}, Qt::Vertical);
+    resizeDocks({model, attention}, {em * 22, em * 26}, Qt::Horizontal);
+    resizeDocks({jobs}, {em * 8}, Qt::Vertical);
 }
 
 void MainWindow::make_status_bar() {
@@ -173,6 +198,13 @@ void MainWindow::go_to() {
     } catch (const Error& error) {
         show_error(QString::fromUtf8(error.what()));
     }
+}
+
+void MainWindow::keyPressEvent(QKeyEvent* event) {
+    if (event->key() == Qt::Key_Escape)
+        workspace_.selection().clear_pins();
+    else
+        QMainWindow::keyPressEvent(event);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

@@ -5,14 +5,20 @@
 #include <QMainWindow>
 #include <QProgressBar>
 #include <QSettings>
+#include <QTabWidget>
 #include <memory>
 
 #include "widgets/action_registry.h"
 #include "widgets/attention_view.h"
 #include "widgets/file_chooser.h"
+#include "widgets/head_scores_view.h"
+#include "widgets/interventions_view.h"
 #include "widgets/jobs_view.h"
+#include "widgets/model_browser.h"
 #include "widgets/patching_view.h"
+#include "widgets/pins_view.h"
 #include "widgets/prompt_editor.h"
+#include "widgets/store_browser.h"
 #include "widgets/workspace.h"
 
 namespace microtome {
@@ -29,16 +35,22 @@ class MainWindow : public QMainWindow {
     PromptEditor* prompts() const { return prompts_; }
     PatchingView* patching() const { return patching_; }
     AttentionView* attention() const { return attention_; }
+    HeadScoresView* heads() const { return heads_; }
+    PinsView* pins() const { return pins_; }
+    StoreBrowser* store() const { return store_; }
+    ModelBrowser* browser() const { return browser_; }
+    InterventionsView* interventions() const { return interventions_; }
     QLineEdit* place_edit() const { return place_; }
     /// The selection as the status bar tells it.
     QString value_text() const { return value_label_->text(); }
     void set_file_chooser(std::unique_ptr<FileChooser> chooser) { chooser_ = std::move(chooser); }
 
-    /// A session file, a model folder or name. Mistakes are shown, not thrown.
+    /// A session file, an activation store, a model folder or name. Mistakes are shown, not thrown.
     void open(const QString& what);
     /// What the program starts with: the given thing, or the bundled model with its example.
     void open_first(const QString& what);
     void open_session(const QString& file);
+    void open_store(const QString& file);
     bool save_session(const QString& file);
     void export_figure_to(const QString& file);
     void export_data_to(const QString& file);
@@ -47,6 +59,8 @@ class MainWindow : public QMainWindow {
 
   protected:
     void closeEvent(QCloseEvent* event) override;
+    /// Esc without a running job.
+    void keyPressEvent(QKeyEvent* event) override;
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
 
@@ -59,6 +73,7 @@ class MainWindow : public QMainWindow {
     void make_file_actions();
     void make_edit_actions();
     void make_view_actions();
+    void raise_dock(QWidget* view);
     void make_help_actions();
 
     void ask(const FileChooser::Question& question, const FileChooser::Answer& answer);
@@ -75,8 +90,19 @@ class MainWindow : public QMainWindow {
     void copy();
     void go_to();
     void show_text(const QString& title, const QString& text);
-    /// The matrix that has the focus; the patching map if none has.
-    bool attention_focused() const;
+    /// A view as it is exported, with where it came from.
+    struct Exported {
+        NamedView view;
+        SceneOptions scene;
+        std::string analysis;
+        Json manifest{};
+        std::vector<std::pair<std::string, double>> summary{};
+    };
+    bool focused(const QWidget* view) const;
+    /// The view that has the focus; the patching map if none has.
+    std::optional<Exported> exported() const;
+    MatrixPanel* focused_panel() const;
+    void make_matrix_actions();
 
     std::unique_ptr<QSettings> settings_;
     Workspace workspace_;
@@ -86,6 +112,12 @@ class MainWindow : public QMainWindow {
     PromptEditor* prompts_ = nullptr;
     PatchingView* patching_ = nullptr;
     AttentionView* attention_ = nullptr;
+    HeadScoresView* heads_ = nullptr;
+    PinsView* pins_ = nullptr;
+    StoreBrowser* store_ = nullptr;
+    ModelBrowser* browser_ = nullptr;
+    InterventionsView* interventions_ = nullptr;
+    QTabWidget* tabs_ = nullptr;
     JobsView* jobs_ = nullptr;
     QLineEdit* place_ = nullptr;
     QLabel *model_label_ = nullptr, *hash_label_ = nullptr, *value_label_ = nullptr, *job_label_ = nullptr;

@@ -8,6 +8,7 @@
 #include <QPlainTextEdit>
 #include <QVBoxLayout>
 
+#include "analyses/views/serialize.h"
 #include "widgets/main_window.h"
 #include "widgets/theme.h"
 
@@ -23,8 +24,20 @@ void MainWindow::make_actions() {
                      if (!workspace_.run_patching())
                          show_error(workspace_.model() ? workspace_.prompts().refusal() : tr("The model is not open yet."));
                  });
+    actions_.add({"analyse.heads", "&Analyse", tr("&Head Scores"), QKeySequence(Qt::Key_F7),
+                  tr("Score every head as an induction, previous-token and duplicate-token head")},
+                 [this] {
+                     raise_dock(heads_);
+                     heads_->run();
+                 });
+    actions_.add({"analyse.intervene", "&Analyse", tr("&Intervene Here"), QKeySequence(Qt::CTRL | Qt::Key_I),
+                  tr("Add an intervention at the selected place")},
+                 [this] {
+                     raise_dock(interventions_);
+                     interventions_->add_here();
+                 });
     actions_.add({"analyse.cancel", "&Analyse", tr("&Cancel Job"), QKeySequence(Qt::Key_Escape),
-                  tr("Stop the running job; what is finished is kept")},
+                  tr("Stop the running job; what is finished is kept. Without a job, Esc clears the pins")},
                  [this] { workspace_.cancel(); });
     make_help_actions();
 }
@@ -45,6 +58,12 @@ void MainWindow::make_file_actions() {
             ask({FileChooser::Kind::open_file, tr("Open Session"), tr("Sessions (*.microtome.json *.json)"), {}},
                 [this](const QString& path) { open(path); });
         });
+    actions_.add({"file.open_store", menu, tr("Open &Activations…"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_O),
+                  tr("Look into an activation store, as microtome cache writes it")},
+                 [this] {
+                     ask({FileChooser::Kind::open_file, tr("Open Activations"), tr("Activation stores (*.h5 *.h5.part)"), {}},
+                         [this](const QString& path) { open(path); });
+                 });
     QMenu* recent = actions_.menu(QStringLiteral("&File"))->addMenu(tr("Open &Recent"));
     connect(recent, &QMenu::aboutToShow, this, [this, recent] { fill_recent(recent); });
     actions_.add({"file.save", menu, tr("&Save Session"), QKeySequence::Save,
@@ -89,6 +108,8 @@ void MainWindow::make_edit_actions() {
     actions_.add({"edit.swap_answers", menu, tr("Swap Answer and &Foil"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_X),
                   tr("Exchange answer and foil")},
                  [this] { workspace_.document().swap_answer_and_foil(); });
+    actions_.add({"edit.clear_pins", menu, tr("Clear P&ins"), {}, tr("Take all pins away (Esc, while no job runs)")},
+                 [this] { workspace_.selection().clear_pins(); });
     actions_.add({"edit.go_to", menu, tr("&Go To…"), QKeySequence(Qt::CTRL | Qt::Key_G),
                   tr("Type a place in the model, for example L2.H1@5"), false, true},
                  [this] {
@@ -103,13 +124,15 @@ void MainWindow::make_view_actions() {
         const QByteArray id = "view." + dock->objectName().toLatin1();
         actions_.adopt(dock->toggleViewAction(), {id.constData(), menu, {}, {}, tr("Show or hide %1").arg(dock->windowTitle())});
     }
-    actions_.add({"view.table", menu, tr("Show as &Table"), QKeySequence(Qt::CTRL | Qt::Key_T), tr("Read the matrix as a table of numbers"),
-                  true, true},
-                 [this] {
-                     const bool on = actions_.find(QStringLiteral("view.table"))->isChecked();
-                     patching_->panel()->show_table(on);
-                     attention_->panel()->show_table(on);
-                 });
+    make_matrix_actions();
+    actions_.add(
+        {"view.table", menu, tr("Show as &Table"), QKeySequence(Qt::CTRL | Qt::Key_T), tr("Read the matrix as a table of numbers"), true},
+        [this] {
+            const bool on = actions_.find(QStringLiteral("view.table"))->isChecked();
+            patching_->panel()->show_table(on);
+            attention_->panel()->show_table(on);
+            store_->panel()->show_table(on);
+        });
     actions_.add({"view.dark", menu, tr("&Dark Theme"), {}, tr("Dark colours on screen; figures stay light"), true},
                  [this] { set_dark(actions_.find(QStringLiteral("view.dark"))->isChecked()); });
     actions_.find(QStringLiteral("view.dark"))->setChecked(Theme::of(palette()).dark);
@@ -127,7 +150,9 @@ void MainWindow::make_help_actions() {
         [this] {
             show_text(tr("Keyboard Shortcuts"),
                       actions_.shortcuts_text() +
-                          tr("\n\nIn a matrix\nArrows, Home, End, Page Up, Page Down\tmove the current cell\nSpace\tpin or unpin it"));
+                          tr("\n\nIn a matrix\nArrows, Home, End, Page Up, Page Down\tmove the current cell\nSpace, Shift+click\tpin or "
+                             "unpin a cell\n"
+                             "Ctrl+wheel\tzoom\nDrag, wheel\tmove the visible part when zoomed\nEsc\tclear the pins, while no job runs"));
         });
     actions_.add({"help.about", menu, tr("&About Microtome"), {}, tr("Version and model")}, [this] {
         QString text =
@@ -165,12 +190,48 @@ void MainWindow::show_text(const QString& title, const QString& text) {
     dialog->open();
 }
 
-bool MainWindow::attention_focused() const {
-    return attention_->isAncestorOf(QApplication::focusWidget()) && attention_->panel()->map()->grid();
+/// What zoom and sync act on: the matrix in focus.
+void MainWindow::make_matrix_actions() {
+    const char* const menu = "&View";
+    actions_.add({"view.zoom_in", menu, tr("Zoom &In"), QKeySequence(Qt::CTRL | Qt::Key_Equal),
+                  tr("Show fewer cells of the matrix in focus"), false, true},
+                 [this] { focused_panel()->map()->zoom(1.5); });
+    actions_.add(
+        {"view.zoom_out", menu, tr("Zoom &Out"), QKeySequence(Qt::CTRL | Qt::Key_Minus), tr("Show more cells of the matrix in focus")},
+        [this] { focused_panel()->map()->zoom(1 / 1.5); });
+    actions_.add({"view.zoom_all", menu, tr("Show A&ll Cells"), QKeySequence(Qt::CTRL | Qt::Key_0), tr("Show the whole matrix in focus")},
+                 [this] { focused_panel()->map()->zoom_to_all(); });
+    actions_.add({"view.sync", menu, tr("S&ync View"), QKeySequence(Qt::CTRL | Qt::Key_L),
+                  tr("Let the matrix in focus follow the selection of the window, or hold it where it is")},
+                 [this] { focused_panel()->set_synced(!focused_panel()->synced()); });
+}
+
+void MainWindow::raise_dock(QWidget* view) {
+    for (QWidget* parent = view->parentWidget(); parent; parent = parent->parentWidget())
+        if (auto* dock = qobject_cast<QDockWidget*>(parent)) {
+            dock->show();
+            dock->raise();
+            return;
+        }
+}
+
+bool MainWindow::focused(const QWidget* view) const {
+    return view->isAncestorOf(QApplication::focusWidget());
+}
+
+MatrixPanel* MainWindow::focused_panel() const {
+    if (focused(attention_)) return attention_->panel();
+    return tabs_->currentWidget() == store_ ? store_->panel() : patching_->panel();
 }
 
 void MainWindow::copy() {
-    const MatrixPanel* panel = attention_focused() ? attention_->panel() : patching_->panel();
+    if (focused(browser_)) return browser_->copy_hook();
+    if (focused(heads_)) {
+        if (const auto view = heads_->shown())
+            QApplication::clipboard()->setText(QString::fromStdString(view_to_csv(view->view)).replace(',', '\t'));
+        return;
+    }
+    const MatrixPanel* panel = focused_panel();
     if (panel->map()->grid()) QApplication::clipboard()->setText(panel->model().tsv());
 }
 

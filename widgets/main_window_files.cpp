@@ -22,6 +22,10 @@ QString dropped_path(const QMimeData* data) {
     return urls.size() == 1 ? urls.front().toLocalFile() : QString();
 }
 
+bool is_store(const QString& path) {
+    return (path.endsWith(QStringLiteral(".h5")) || path.endsWith(QStringLiteral(".h5.part"))) && !QFileInfo(path).isDir();
+}
+
 bool is_session(const QString& path) {
     return path.endsWith(QStringLiteral(".json")) && !QFileInfo(path).isDir();
 }
@@ -37,6 +41,10 @@ void MainWindow::open(const QString& what) {
         open_session(what);
         return;
     }
+    if (is_store(what)) {
+        open_store(QFileInfo(what).absoluteFilePath());
+        return;
+    }
     const bool path = what.contains(QLatin1Char('/')) && QFileInfo::exists(what);  // else a name
     const QString model = path ? QFileInfo(what).absoluteFilePath() : what;
     remember(model);
@@ -47,10 +55,15 @@ void MainWindow::open_first(const QString& what) {
     NodeRef head;
     head.layer = head.head = 0;
     workspace_.selection().set_current(head, nullptr);
-    if (what.isEmpty())
-        workspace_.open_model(QString::fromStdString(welcome_session().model.path));
-    else
-        open(what);
+    if (what.isEmpty() || is_store(what)) workspace_.open_model(QString::fromStdString(welcome_session().model.path));
+    if (!what.isEmpty()) open(what);
+}
+
+void MainWindow::open_store(const QString& file) {
+    if (tabs_->indexOf(store_) < 0) tabs_->addTab(store_, QFileInfo(file).fileName());
+    tabs_->setCurrentWidget(store_);
+    store_->open(file);
+    remember(file);
 }
 
 void MainWindow::open_session(const QString& file) {
@@ -133,18 +146,41 @@ void MainWindow::restore_views(const Json& views) {
     }
 }
 
-void MainWindow::export_figure_to(const QString& file) {
-    const bool attention = attention_focused();
+std::optional<MainWindow::Exported> MainWindow::exported() const {
+    const auto of = [](const std::optional<NamedView>& view, SceneOptions scene, const QString& caption,
+                       const ShownResult& result) -> std::optional<Exported> {
+        if (!view) return {};
+        scene.caption = caption.toStdString();
+        Exported out{*view, scene, result.request.analysis};
+        if (result.record) out.manifest = result.record->manifest;
+        return out;
+    };
+    if (focused(heads_) && heads_->shown())
+        return of(heads_->shown(), {.title = "Head scores"}, heads_->provenance(), workspace_.head_scores());
+    if (focused(attention_) && attention_->shown()) {
+        const SceneOptions scene = attention_->scene_options();
+        return of(attention_->shown(), scene, QString::fromStdString(scene.title), workspace_.attention(Side::clean));
+    }
+    if (tabs_->currentWidget() == store_) {
+        auto out = of(store_->shown(), store_->scene_options(), store_->provenance(), {});
+        if (out) out->analysis = "activations", out->manifest = store_->manifest();
+        return out;
+    }
     const NamedView* map = patching_->shown();
-    const std::optional<NamedView> view = attention ? attention_->shown() : map ? std::optional(*map) : std::nullopt;
-    if (!view) return show_error(tr("There is no map to export yet: F6 computes one."));
+    const ShownResult& result = workspace_.patching();
+    auto out = of(map ? std::optional(*map) : std::nullopt, patching_->scene_options(), patching_->provenance(), result);
+    if (out && result.record) out->summary = result.record->result.summary;
+    return out;
+}
+
+void MainWindow::export_figure_to(const QString& file) {
+    const auto shown = exported();
+    if (!shown) return show_error(tr("There is no map to export yet: F6 computes one."));
     ExportOptions options;
-    options.scene = attention ? attention_->scene_options() : patching_->scene_options();
-    options.scene.caption = attention ? options.scene.title : patching_->provenance().toStdString();
-    const ShownResult& result = attention ? workspace_.attention(Side::clean) : workspace_.patching();
-    if (result.record) options.manifest = result.record->manifest.dump();
+    options.scene = shown->scene;
+    if (!shown->manifest.empty()) options.manifest = shown->manifest.dump();
     try {
-        export_figure(*view, file.toStdString(), options);
+        export_figure(shown->view, file.toStdString(), options);
         statusBar()->showMessage(tr("Wrote %1").arg(file), 5'000);
     } catch (const Error& error) {
         show_error(QString::fromUtf8(error.what()));
@@ -152,14 +188,12 @@ void MainWindow::export_figure_to(const QString& file) {
 }
 
 void MainWindow::export_data_to(const QString& file) {
-    const bool attention = attention_focused();
-    const NamedView* map = patching_->shown();
-    const std::optional<NamedView> view = attention ? attention_->shown() : map ? std::optional(*map) : std::nullopt;
-    if (!view) return show_error(tr("There are no numbers to export yet: F6 computes them."));
+    const auto shown = exported();
+    if (!shown) return show_error(tr("There are no numbers to export yet: F6 computes them."));
     Result result;
-    result.analysis = attention ? "attention-patterns" : "activation-patching";
-    result.views = {*view};
-    if (!attention && workspace_.patching().record) result.summary = workspace_.patching().record->result.summary;
+    result.analysis = shown->analysis;
+    result.views = {shown->view};
+    result.summary = shown->summary;
     const auto work = [this, file, result](RunProgress&) -> JobQueue::Deliver {  // on the lane: no HDF5 on this thread
         const std::filesystem::path path = file.toStdString();
         if (path.extension() == ".h5")
@@ -203,9 +237,11 @@ void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
     const QString path = dropped_path(event->mimeData());
     if (path.isEmpty()) return;
     const bool folder = QFileInfo(path).isDir();
-    if (!folder && !is_session(path) && !path.endsWith(QStringLiteral(".bin"))) return;
+    if (!folder && !is_session(path) && !is_store(path) && !path.endsWith(QStringLiteral(".bin"))) return;
     event->acceptProposedAction();
-    statusBar()->showMessage(is_session(path) ? tr("Open session %1").arg(path) : tr("Open model %1").arg(path));
+    statusBar()->showMessage(is_session(path) ? tr("Open session %1").arg(path)
+                             : is_store(path) ? tr("Look into the activations of %1").arg(path)
+                                              : tr("Open model %1").arg(path));
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {

@@ -1,5 +1,6 @@
 #include "widgets/matrix_panel.h"
 
+#include <QHBoxLayout>
 #include <QHeaderView>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -7,6 +8,16 @@
 #include "widgets/grid_node.h"
 
 namespace microtome {
+namespace {
+
+/// A pin belongs into a view if nothing that the view's cells have in common contradicts it: a pin of head 3 is not in head 2's matrix.
+bool agrees(const NodeRef& pin, const NodeRef& fixed) {
+    const auto same = [](int a, int b) { return a < 0 || b < 0 || a == b; };
+    return (pin.site.empty() || fixed.site.empty() || pin.site == fixed.site) && same(pin.layer, fixed.layer) &&
+           same(pin.head, fixed.head) && (pin.side == Side::none || fixed.side == Side::none || pin.side == fixed.side);
+}
+
+}  // namespace
 
 MatrixPanel::MatrixPanel(SelectionModel& selection, const QString& name, QWidget* parent) : QWidget(parent), selection_(selection) {
     map_ = new HeatmapView(this);
@@ -27,11 +38,16 @@ MatrixPanel::MatrixPanel(SelectionModel& selection, const QString& name, QWidget
     readout_->setMinimumWidth(1);  // never widens its dock
     readout_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     readout_->setAccessibleName(name + tr(", value"));
+    sync_ = new QToolButton(this);
+    auto* below = new QHBoxLayout;
+    below->addWidget(readout_, 1);
+    below->addWidget(sync_);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(fontMetrics().height() / 3);
     layout->addWidget(stack_, 1);
-    layout->addWidget(readout_);
+    layout->addLayout(below);
+    link_sync(name);
     link_map();
     link_table();
 }
@@ -40,22 +56,41 @@ void MatrixPanel::link_map() {
     const auto place = [this](int row, int column) { return node(map_->flat({row, column})); };
     connect(map_, &TableCanvas::chosen, this, [this, place](int row, int column) {
         show_readout({row, column});
-        selection_.select(place(row, column), map_);
+        if (synced()) selection_.select(place(row, column), map_);
     });
     connect(map_, &TableCanvas::pin_requested, this, [this, place](int row, int column) { selection_.toggle_pin(place(row, column)); });
     connect(map_, &TableCanvas::hovered, this, [this, place](int row, int column) {
         const CellIndex cell{row, column};
         show_readout(cell.valid() ? cell : map_->current_cell());
-        selection_.set_hover(cell.valid() ? place(row, column) : NodeRef(), map_);
+        if (synced()) selection_.set_hover(cell.valid() ? place(row, column) : NodeRef(), map_);
     });
     connect(&selection_, &SelectionModel::current_changed, this, [this](const NodeRef& ref, const void* origin) {
-        if (origin != map_) follow(ref);
+        if (origin != map_ && synced()) follow(ref);
+    });
+    connect(&selection_, &SelectionModel::pins_changed, this, &MatrixPanel::show_pins);
+}
+
+void MatrixPanel::link_sync(const QString& name) {
+    sync_->setText(tr("Sync"));
+    sync_->setCheckable(true);
+    sync_->setChecked(true);
+    sync_->setAutoRaise(true);
+    sync_->setAccessibleName(name + tr(", synced with the selection"));
+    const auto tell = [this](bool on) {
+        sync_->setToolTip(on ? tr("This view follows the selection of the window; switch off to keep it where it is (Ctrl+L)")
+                             : tr("This view stands still; switch on to follow the selection again (Ctrl+L)"));
+    };
+    tell(true);
+    connect(sync_, &QToolButton::toggled, this, [this, tell](bool on) {
+        tell(on);
+        Q_EMIT synced_changed(on);
+        if (on) follow(selection_.current());
     });
 }
 
 void MatrixPanel::link_table() {
     connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& index) {
-        if (index.isValid() && table_->hasFocus()) selection_.select(node(model_->flat(index)), table_);
+        if (index.isValid() && table_->hasFocus() && synced()) selection_.select(node(model_->flat(index)), table_);
     });
 }
 
@@ -72,16 +107,29 @@ void MatrixPanel::set_grid(std::shared_ptr<const Grid> grid, const SceneOptions&
     positions_ = positions;
     model_->set_grid(grid);
     map_->set_grid(std::move(grid), options);
-    follow(selection_.current());
+    if (synced()) follow(selection_.current());
+    show_pins();
+}
+
+std::optional<std::size_t> MatrixPanel::flat_of(NodeRef ref) const {
+    if (!positions_.empty() && ref.position >= 0) {
+        const auto found = std::find(positions_.begin(), positions_.end(), ref.position);
+        ref.position = found == positions_.end() ? -1 : static_cast<int>(found - positions_.begin());
+    }
+    return map_->grid() ? cell_of(*map_->grid(), ref) : std::nullopt;
+}
+
+void MatrixPanel::show_pins() {
+    std::vector<PinnedCell> cells;
+    const SelectionModel::Pins& pins = selection_.pins();
+    for (std::size_t slot = 0; slot < pins.size(); ++slot)
+        if (pins[slot] && agrees(*pins[slot], fixed_))
+            if (const auto flat = flat_of(*pins[slot])) cells.push_back({static_cast<int>(slot), map_->cell_of_flat(*flat)});
+    map_->set_pins(std::move(cells));
 }
 
 void MatrixPanel::follow(const NodeRef& current) {
-    NodeRef here = current;
-    if (!positions_.empty() && current.position >= 0) {
-        const auto found = std::find(positions_.begin(), positions_.end(), current.position);
-        here.position = found == positions_.end() ? -1 : static_cast<int>(found - positions_.begin());
-    }
-    const auto flat = map_->grid() ? cell_of(*map_->grid(), here) : std::nullopt;
+    const auto flat = flat_of(current);
     map_->show_current(flat ? map_->cell_of_flat(*flat) : CellIndex{});
     const QModelIndex index = flat ? model_->index_of(*flat) : QModelIndex();
     if (index.isValid() && !table_->hasFocus()) table_->setCurrentIndex(index);

@@ -4,6 +4,7 @@
 #include <QLabel>
 #include <QStackedWidget>
 #include <QTableView>
+#include <QToolButton>
 #include <QWidget>
 
 #include "widgets/grid_table_model.h"
@@ -26,13 +27,23 @@ class MatrixPanel : public QWidget {
     const GridTableModel& model() const { return *model_; }
     bool shows_table() const { return stack_->currentWidget() == table_; }
     void show_table(bool on);
+    /// A view that is not synced neither follows the window's selection nor sets it.
+    bool synced() const { return sync_->isChecked(); }
+    void set_synced(bool on) { sync_->setChecked(on); }
     /// The line under the map: the hovered cell, else the current one.
     void set_idle_text(const QString& text);
     QString readout() const { return readout_->text(); }
     NodeRef node(std::size_t flat) const;
 
+  Q_SIGNALS:
+    void synced_changed(bool on);
+
   private:
     void link_map();
+    void link_sync(const QString& name);
+    /// The cell of a place, if the grid has it.
+    std::optional<std::size_t> flat_of(NodeRef ref) const;
+    void show_pins();
     void link_table();
     void follow(const NodeRef& current);
     void show_readout(CellIndex cell);
@@ -43,6 +54,7 @@ class MatrixPanel : public QWidget {
     GridTableModel* model_;
     QStackedWidget* stack_;
     QLabel* readout_;
+    QToolButton* sync_;
     NodeRef fixed_;
     std::vector<int> positions_;
     QString idle_;

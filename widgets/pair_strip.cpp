@@ -196,6 +196,7 @@ void PairStrip::paintEvent(QPaintEvent*) {
     const Theme theme = Theme::of(palette());
     const Sizes s = sizes();
     for (int column = 0; column < columns(); ++column) paint_column(painter, column, theme, s);
+    paint_pins(painter, false);
     painter.setFont(font());
     painter.setPen(theme.dim);
     for (int row = 0; row < rows(); ++row)

@@ -118,6 +118,7 @@ QString PatchingView::provenance() const {
         result.request.params.contains("prompts") ? static_cast<qsizetype>(result.request.params.at("prompts").size()) : 1;
     QStringList parts{QString::fromStdString(facts.name), QString::fromStdString(facts.sha256).left(8), QString::fromStdString(facts.dtype),
                       QString::fromStdString(facts.device), QString::fromStdString(facts.processing)};
+    if (const auto n = result.request.interventions.size()) parts << (n == 1 ? tr("1 intervention") : tr("%1 interventions").arg(n));
     parts << spaced(param("preset")) << spaced(param("direction")) << metric_text()
           << (pairs == 1 ? tr("1 pair") : tr("%1 pairs").arg(pairs));
     if (result.record && !result.record->result.complete) parts << tr("stopped early");

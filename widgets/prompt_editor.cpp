@@ -119,6 +119,22 @@ void PromptEditor::link_selection() {
     connect(&selection, &SelectionModel::current_changed, this, [this](const NodeRef& ref, const void* origin) {
         if (origin != strip_) strip_->show_position(ref.position);
     });
+    connect(&selection, &SelectionModel::pins_changed, this, &PromptEditor::show_pins);
+}
+
+/// A pin of a position marks its chip; without a side, in both rows.
+void PromptEditor::show_pins() {
+    std::vector<PinnedCell> cells;
+    const SelectionModel::Pins& pins = workspace_.selection().pins();
+    for (std::size_t slot = 0; slot < pins.size(); ++slot)
+        for (int row = 0; row < strip_->rows(); ++row)
+            for (int column = 0; column < strip_->columns(); ++column) {
+                const Side side = row == 0 ? Side::clean : Side::corrupt;
+                const bool here = pins[slot] && pins[slot]->position >= 0 && pins[slot]->position == strip_->position({row, column});
+                if (here && (pins[slot]->side == Side::none || pins[slot]->side == side))
+                    cells.push_back({static_cast<int>(slot), {row, column}});
+            }
+    strip_->set_pins(std::move(cells));
 }
 
 void PromptEditor::show_texts() {
@@ -149,6 +165,7 @@ void PromptEditor::show_tokens() {
     const PromptState& state = workspace_.prompts();
     strip_->set_state(state);
     strip_->show_position(workspace_.selection().current().position);
+    show_pins();
     bos_->setText(workspace_.model() ? (state.bos_added ? tr("BOS added") : tr("no BOS")) : QString());
     bos_->setToolTip(tr("Whether the model's own rule puts a beginning-of-sequence token first"));
     QStringList lines;

@@ -33,6 +33,7 @@ class PromptEditor : public QWidget {
     QLineEdit* token_field(PromptField field, const QString& name);
     void lay_out();
     void link_selection();
+    void show_pins();
     void show_texts();
     void show_tokens();
 

@@ -46,16 +46,37 @@ void SelectionModel::set_current(const NodeRef& ref, const void* origin) {
 }
 
 bool SelectionModel::toggle_pin(const NodeRef& ref) {
-    auto slot = std::find(pins_.begin(), pins_.end(), std::optional(ref));
-    if (slot != pins_.end()) {
+    Pins next = pins_;
+    auto slot = std::find(next.begin(), next.end(), std::optional(ref));
+    if (slot != next.end()) {
         slot->reset();
     } else {
-        slot = std::find(pins_.begin(), pins_.end(), std::nullopt);
-        if (slot == pins_.end()) return false;
+        slot = std::find(next.begin(), next.end(), std::nullopt);
+        if (slot == next.end()) {
+            Q_EMIT pins_full();
+            return false;
+        }
         *slot = ref;
     }
-    Q_EMIT pins_changed();
+    edit_pins(next);
     return true;
+}
+
+void SelectionModel::unpin(int slot) {
+    Pins next = pins_;
+    if (slot >= 0 && slot < pin_slots) next[static_cast<std::size_t>(slot)].reset();
+    edit_pins(next);
+}
+
+void SelectionModel::clear_pins() {
+    edit_pins({});
+}
+
+void SelectionModel::edit_pins(const Pins& pins) {
+    if (pins_ == pins) return;
+    const Pins before = pins_;
+    set_pins(pins);
+    Q_EMIT pins_edited(before);
 }
 
 void SelectionModel::set_pins(const Pins& pins) {

@@ -49,8 +49,11 @@ class SelectionModel : public QObject {
     /// Merges into the current place and remembers the old one for `back`.
     void select(const NodeRef& change, const void* origin);
     void set_current(const NodeRef& ref, const void* origin);
-    /// Pins or unpins; false if all slots are taken.
+    /// Pins or unpins; false (and `pins_full`) if all slots are taken.
     bool toggle_pin(const NodeRef& ref);
+    void unpin(int slot);
+    void clear_pins();
+    /// Sets them without an edit: for sessions and undo.
     void set_pins(const Pins& pins);
 
     bool can_go_back() const { return at_ > 0; }
@@ -62,9 +65,13 @@ class SelectionModel : public QObject {
     void hover_changed(const microtome::NodeRef& ref, const void* origin);
     void current_changed(const microtome::NodeRef& ref, const void* origin);
     void pins_changed();
+    /// The user changed the pins; `before` is what undo brings back.
+    void pins_edited(const microtome::SelectionModel::Pins& before);
+    void pins_full();
 
   private:
     void go_to(std::size_t at);
+    void edit_pins(const Pins& pins);
 
     NodeRef hover_, current_;
     Pins pins_;

@@ -4,10 +4,12 @@
 #include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
+#include <QPainter>
 #include <QToolTip>
 #include <algorithm>
 
 #include "widgets/accessible_table.h"
+#include "widgets/pin_marks.h"
 
 namespace microtome {
 
@@ -27,6 +29,7 @@ void TableCanvas::choose(CellIndex cell) {
 void TableCanvas::show_current(CellIndex cell) {
     if (cell == current_) return;
     current_ = cell;
+    reveal(cell);
     update();
     if (!QAccessible::isActive() || !cell.valid()) return;
     QAccessibleEvent event(this, QAccessible::Focus);
@@ -37,7 +40,43 @@ void TableCanvas::show_current(CellIndex cell) {
 void TableCanvas::reset_cells() {
     current_ = {};
     hover_ = {};
+    pins_.clear();
     update();
+}
+
+void TableCanvas::set_pins(std::vector<PinnedCell> pins) {
+    if (pins == pins_) return;
+    pins_ = std::move(pins);
+    update();
+}
+
+QString TableCanvas::pin_text(CellIndex cell) const {
+    QStringList names;
+    for (const PinnedCell& pin : pins_)
+        if (pin.cell == cell) names << pin_name(pin.slot);
+    return names.isEmpty() ? QString() : tr("pinned: %1").arg(names.join(QStringLiteral(", ")));
+}
+
+void TableCanvas::paint_pins(QPainter& painter, bool frame) const {
+    std::vector<CellIndex> seen;
+    for (const PinnedCell& pin : pins_) {
+        const QRectF box = cell_rect(pin.cell);
+        if (box.isEmpty()) continue;
+        const auto before = std::count(seen.begin(), seen.end(), pin.cell);  // further pins of a cell go beside the first
+        seen.push_back(pin.cell);
+        if (frame && before == 0) {
+            painter.setBrush(Qt::NoBrush);
+            painter.setPen(QPen(palette().color(QPalette::Base), 4));
+            painter.drawRect(box);
+            painter.setPen(QPen(pin_color(pin.slot), 2));
+            painter.drawRect(box);
+        }
+        // In a map inside the corner of its cell; on a chip over the corner, where it hides no letter.
+        const double size = fontMetrics().height() * (frame ? 0.55 : 0.45);
+        const QPointF inset =
+            frame ? QPointF(std::min(size * 0.9, box.width() / 2), std::min(size * 0.9, box.height() / 2)) : QPointF(2, 2);
+        draw_pin(painter, box.topRight() + QPointF(-inset.x() - static_cast<double>(before) * size * 1.4, inset.y()), size, pin.slot);
+    }
 }
 
 CellIndex TableCanvas::moved(CellIndex from, int key) const {
@@ -95,7 +134,9 @@ void TableCanvas::keyPressEvent(QKeyEvent* event) {
 
 void TableCanvas::mousePressEvent(QMouseEvent* event) {
     const CellIndex cell = cell_at(event->position());
-    if (event->button() == Qt::LeftButton && cell.valid())
+    if (event->button() == Qt::LeftButton && cell.valid() && event->modifiers() & Qt::ShiftModifier)
+        Q_EMIT pin_requested(cell.row, cell.column);
+    else if (event->button() == Qt::LeftButton && cell.valid())
         choose(cell);
     else
         QWidget::mousePressEvent(event);
@@ -136,8 +177,10 @@ bool TableCanvas::event(QEvent* event) {
     if (event->type() != QEvent::ToolTip) return QWidget::event(event);
     const auto* help = static_cast<QHelpEvent*>(event);
     const CellIndex cell = cell_at(help->pos());
+    const QString pins = pin_text(cell);
     if (cell.valid())
-        QToolTip::showText(help->globalPos(), cell_text(cell), this, cell_rect(cell).toAlignedRect());
+        QToolTip::showText(help->globalPos(), cell_text(cell) + (pins.isEmpty() ? pins : QLatin1Char('\n') + pins), this,
+                           cell_rect(cell).toAlignedRect());
     else
         QToolTip::hideText();
     return true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QWidget>
+#include <vector>
 
 namespace microtome {
 
@@ -9,6 +10,13 @@ struct CellIndex {
     int row = -1, column = -1;
     bool valid() const { return row >= 0 && column >= 0; }
     bool operator==(const CellIndex&) const = default;
+};
+
+/// A cell that carries the mark of a pin.
+struct PinnedCell {
+    int slot = 0;
+    CellIndex cell;
+    bool operator==(const PinnedCell&) const = default;
 };
 
 class TableCanvas : public QWidget {
@@ -32,12 +40,16 @@ class TableCanvas : public QWidget {
     void choose(CellIndex cell);
     /// Moves it without telling: for changes that come from elsewhere.
     void show_current(CellIndex cell);
+    void set_pins(std::vector<PinnedCell> pins);
+    const std::vector<PinnedCell>& pins() const { return pins_; }
+    /// The names of the pins in a cell, or an empty text.
+    QString pin_text(CellIndex cell) const;
 
   Q_SIGNALS:
     void chosen(int row, int column);
     /// Enter, or a double click.
     void activated(int row, int column);
-    /// Space.
+    /// Space, or a click with Shift.
     void pin_requested(int row, int column);
     void hovered(int row, int column);  // -1, -1: the pointer left
 
@@ -56,10 +68,15 @@ class TableCanvas : public QWidget {
     virtual CellIndex moved(CellIndex from, int key) const;
     CellIndex hover_cell() const { return hover_; }
     void reset_cells();
+    /// Brings a cell on screen that became the current one.
+    virtual void reveal(CellIndex) {}
+    void set_hover(CellIndex cell);
+    /// The marks of the pins, over the cells; `frame`: with a frame around the cell.
+    void paint_pins(QPainter& painter, bool frame) const;
 
   private:
-    void set_hover(CellIndex cell);
     CellIndex current_, hover_;
+    std::vector<PinnedCell> pins_;
 };
 
 }  // namespace microtome

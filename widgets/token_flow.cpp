@@ -99,6 +99,7 @@ void TokenFlow::paintEvent(QPaintEvent*) {
         painter.setPen(ink_on(fill));
         painter.drawText(boxes_[i], Qt::AlignCenter, visible_token(tokens_[i]));
     }
+    paint_pins(painter, false);
     if (hasFocus() && current_cell().valid()) {
         painter.setBrush(Qt::NoBrush);
         painter.setPen(QPen(theme.text, 1, Qt::DotLine));

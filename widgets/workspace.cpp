@@ -1,5 +1,6 @@
 #include "widgets/workspace.h"
 
+#include <QUndoCommand>
 #include <algorithm>
 #include <tuple>
 #include <utility>
@@ -23,13 +24,34 @@ ModelOptions options_of(const SessionFile& session) {
 
 }  // namespace
 
+/// Pins are saved with the session, so setting them is an edit.
+class Workspace::PinEdit final : public QUndoCommand {
+  public:
+    PinEdit(SelectionModel& selection, const SelectionModel::Pins& before)
+        : QUndoCommand(count(before) < count(selection.pins()) ? tr("Pin") : tr("Unpin")),
+          selection_(selection),
+          before_(before),
+          after_(selection.pins()) {}
+    void undo() override { selection_.set_pins(before_); }
+    void redo() override { selection_.set_pins(after_); }
+
+  private:
+    static std::ptrdiff_t count(const SelectionModel::Pins& pins) { return std::count(pins.begin(), pins.end(), std::nullopt) * -1; }
+    SelectionModel& selection_;
+    SelectionModel::Pins before_, after_;
+};
+
 Workspace::Workspace(std::unique_ptr<Engine> engine, QObject* parent) : QObject(parent), engine_(std::move(engine)) {
     typing_.setSingleShot(true);
     typing_.setInterval(typing_ms);
     connect(&typing_, &QTimer::timeout, this, &Workspace::refresh_tokens);
     connect(&document_, &SessionDocument::texts_changed, &typing_, qOverload<>(&QTimer::start));
     connect(&document_, &SessionDocument::params_changed, this, &Workspace::recall_patching);
+    connect(&document_, &SessionDocument::interventions_changed, this, &Workspace::recall_patching);
+    connect(&document_, &SessionDocument::interventions_changed, this, &Workspace::update_attention);
     connect(&selection_, &SelectionModel::current_changed, this, &Workspace::update_attention);
+    connect(&selection_, &SelectionModel::pins_edited, this,
+            [this](const SelectionModel::Pins& before) { document_.undo_stack().push(new PinEdit(selection_, before)); });
 }
 
 Workspace::~Workspace() = default;
@@ -38,10 +60,11 @@ void Workspace::open_model(const QString& model) {
     SessionModel chosen;
     chosen.path = model.toStdString();
     document_.set_model(chosen);
-    open_document_model();
+    open_document_model(true);
 }
 
-void Workspace::open_document_model() {
+/// A model that was asked for and can't be opened leaves the one before in place; a session without its model has none.
+void Workspace::open_document_model(bool keep_old) {
     jobs_.cancel(model_job_);
     model_error_.clear();
     const auto work = [this, options = options_of(document_.session())](RunProgress& progress) -> JobQueue::Deliver {
@@ -49,8 +72,13 @@ void Workspace::open_document_model() {
         progress.check();
         return [this, loaded] { adopt(loaded); };
     };
-    const auto failed = [this](const QString& error) {
-        model_error_ = error;
+    const auto failed = [this, keep_old, open = ++opens_](const QString& error) {
+        if (open != opens_) return;  // a newer one is being opened
+        model_error_ = error.isEmpty() ? tr("Opening the model was cancelled.") : error;
+        if (model_ && keep_old)
+            document_.set_model(opened_);
+        else
+            drop_model();
         Q_EMIT model_changed();
         if (!error.isEmpty()) Q_EMIT this->failed(error);
     };
@@ -58,16 +86,28 @@ void Workspace::open_document_model() {
     model_job_ = jobs_.start(tr("Open %1").arg(name), work, {}, failed);
 }
 
+void Workspace::drop_model() {
+    model_.reset();
+    prompts_ = {};
+    patching_ = clean_attention_ = corrupt_attention_ = head_scores_ = {};
+    Q_EMIT tokens_changed();
+    Q_EMIT patching_changed();
+    Q_EMIT attention_changed();
+    Q_EMIT head_scores_changed();
+}
+
 void Workspace::adopt(std::shared_ptr<OpenModel> model) {
     model_ = std::move(model);
-    patching_ = clean_attention_ = corrupt_attention_ = {};
+    patching_ = clean_attention_ = corrupt_attention_ = head_scores_ = {};
     SessionModel now = document_.session().model;
     const std::string saved = std::exchange(now.sha256, model_->facts().sha256);
     document_.set_model(now);
+    opened_ = now;
     refresh_tokens();
     Q_EMIT model_changed();
     Q_EMIT patching_changed();
     Q_EMIT attention_changed();
+    Q_EMIT head_scores_changed();
     if (!saved.empty() && saved != now.sha256)
         Q_EMIT failed(
             tr("%1 is not the model that the session was saved with: expected SHA-256 %2…, got %3….")
@@ -84,7 +124,7 @@ void Workspace::load_session(SessionFile session) {
     if (same)
         refresh_tokens();
     else
-        open_document_model();
+        open_document_model(false);
 }
 
 void Workspace::refresh_tokens() {
@@ -107,6 +147,21 @@ bool Workspace::run_patching() {
     return true;
 }
 
+void Workspace::run_head_scores(const Json& params, bool on_prompts) {
+    if (!model_) return;
+    RunRequest request;
+    if (on_prompts) {
+        SessionStep step;
+        step.run = "head-scores", step.use = document_.step().use;
+        request = request_of(document_.session(), step);
+    } else {
+        request.analysis = "head-scores", request.seed = document_.session().seed;
+        request.interventions = patching_request().interventions;
+    }
+    request.params.update(params);
+    run(QStringLiteral("Head scores"), request, &Workspace::head_scores_, &Workspace::head_scores_changed);
+}
+
 void Workspace::cancel() {
     jobs_.cancel_all();
 }
@@ -122,6 +177,7 @@ std::optional<RunRequest> Workspace::attention_request(Side side) const {
     for (const Token& token : tokens) ids.push_back(token.id);
     RunRequest request;
     request.analysis = "attention-patterns";
+    request.interventions = patching_request().interventions;
     request.params["prompts"] = Json::array({{{"ids", ids}}});
     return request;
 }

@@ -44,10 +44,13 @@ class Workspace : public QObject {
     JobQueue& jobs() { return jobs_; }
     const Engine& engine() const { return *engine_; }
     const OpenModel* model() const { return model_.get(); }
+    /// For work on other threads that outlives a change of models.
+    std::shared_ptr<const OpenModel> shared_model() const { return model_; }
     const QString& model_error() const { return model_error_; }
     const PromptState& prompts() const { return prompts_; }
     const ShownResult& patching() const { return patching_; }
     const ShownResult& attention(Side side) const { return side == Side::corrupt ? corrupt_attention_ : clean_attention_; }
+    const ShownResult& head_scores() const { return head_scores_; }
     /// All heads' patterns of a prompt would not fit; the attention view says so.
     bool too_long_for_attention(Side side) const;
     /// The map shown was computed for other prompts or parameters than those now in the editors.
@@ -63,6 +66,8 @@ class Workspace : public QObject {
     void refresh_tokens();
     /// False, with the reason in `prompts().refusal()`, if the prompts can't be patched.
     bool run_patching();
+    /// The detectors' scores of every head, on repeated random tokens or on the session's clean prompts.
+    void run_head_scores(const Json& params, bool on_prompts);
     void cancel();
     /// The step shown in the map, alone, as a session: what "Copy as script" gives.
     SessionFile script() const;
@@ -72,17 +77,20 @@ class Workspace : public QObject {
     void tokens_changed();
     void patching_changed();
     void attention_changed();
+    void head_scores_changed();
     /// Something the user asked for failed; also shown where it was asked.
     void failed(const QString& text);
 
   private:
+    class PinEdit;
     using Slot = ShownResult Workspace::*;
     using Signal = void (Workspace::*)();
 
     RunRequest patching_request() const;
     std::optional<RunRequest> attention_request(Side side) const;
-    void open_document_model();
+    void open_document_model(bool keep_old);
     void adopt(std::shared_ptr<OpenModel> model);
+    void drop_model();
     std::string key_of(const RunRequest& request) const;
     void run(const QString& title, const RunRequest& request, Slot slot, Signal changed);
     void finish(RunRecord record, const std::string& key, Slot slot, Signal changed);
@@ -96,10 +104,11 @@ class Workspace : public QObject {
     std::shared_ptr<OpenModel> model_;
     QString model_error_;
     PromptState prompts_;
-    ShownResult patching_, clean_attention_, corrupt_attention_;
+    ShownResult patching_, clean_attention_, corrupt_attention_, head_scores_;
     std::list<std::pair<std::string, RunRecord>> cache_;  // newest first
     QTimer typing_;
-    int model_job_ = 0, runs_ = 0;
+    SessionModel opened_;  // what model_ was opened as
+    int model_job_ = 0, opens_ = 0, runs_ = 0;
     JobQueue jobs_;  // last: its jobs use the others, so it goes first
 };
 

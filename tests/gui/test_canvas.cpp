@@ -1,6 +1,7 @@
 // The canvases alone: chips, heat map, attention text; clicks, keys, hover, and what a screen reader sees.
 #include <QAccessible>
 #include <QSignalSpy>
+#include <QWheelEvent>
 #include <QtTest>
 
 #include "tests/gui/quiet.h"
@@ -106,6 +107,45 @@ class TestCanvas : public QObject {
             const QRgb expected = view.scene()->scale().color(view.grid()->values[view.flat({row, 3})]);
             QCOMPARE(QColor(image.pixel(corner)).name(), QColor(expected).name());
         }
+    }
+
+    void the_wheel_zooms_around_the_pointer_and_a_drag_pans() {
+        HeatmapView view;
+        view.set_grid(grid(12, 40), {});
+        show(view, {900, 500});
+        const QPointF at = view.cell_rect({6, 30}).center();
+        const auto wheel = [&](QPointF point, int steps, Qt::KeyboardModifiers keys) {
+            QWheelEvent event(point, view.mapToGlobal(point), {}, {0, 120 * steps}, Qt::NoButton, keys, Qt::NoScrollPhase, false);
+            QApplication::sendEvent(&view, &event);
+        };
+        wheel(at, 1, {});
+        QVERIFY(!view.zoomed());  // the plain wheel is not ours while all is shown
+        wheel(at, 3, Qt::ControlModifier);
+        QVERIFY(view.zoomed());
+        QVERIFY(view.cell_rect({6, 30}).contains(at) ||
+                std::abs(view.cell_rect({6, 30}).center().x() - at.x()) < view.cell_rect({6, 30}).width());
+        QVERIFY(view.cell_rect({0, 0}).isEmpty());
+        const GridWindow before = view.scene()->window();
+        const QPoint from = view.cell_rect({6, 30}).center().toPoint(), to = from + QPoint(int(view.cell_rect({6, 30}).width() * 3), 0);
+        QTest::mousePress(&view, Qt::LeftButton, {}, from);
+        QTest::mouseMove(&view, from + QPoint(12, 0));
+        QTest::mouseMove(&view, to);
+        QTest::mouseRelease(&view, Qt::LeftButton, {}, to);
+        QCOMPARE(view.scene()->window().col, before.col - 3);
+        QVERIFY(!view.current_cell().valid());  // a drag chooses nothing
+        QTest::mouseClick(&view, Qt::LeftButton, {}, from);
+        QVERIFY(view.current_cell().valid());
+        QTest::keyClick(&view, Qt::Key_Home);
+        QVERIFY(!view.cell_rect(view.current_cell()).isEmpty());  // brought on screen
+        QCOMPARE(view.scene()->window().col, std::size_t(0));
+        view.set_grid(grid(12, 40), {});
+        QVERIFY(view.zoomed());  // a growing sweep keeps the zoom
+        view.zoom_to_all();
+        QVERIFY(!view.zoomed());
+        for (int i = 0; i < 40; ++i) view.zoom(1.5);
+        QCOMPARE(view.scene()->window().rows, std::size_t(3));
+        for (int i = 0; i < 40; ++i) view.zoom(1 / 1.5);
+        QVERIFY(!view.zoomed());
     }
 
     void a_screen_reader_sees_a_table() {

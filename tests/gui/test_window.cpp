@@ -1,4 +1,5 @@
 // The whole window on a stand-in engine: typing, running, selecting, cancelling, saving, exporting.
+#include <QAbstractItemModelTester>
 #include <QAccessible>
 #include <QClipboard>
 #include <QComboBox>
@@ -15,6 +16,7 @@
 #include "tests/gui/quiet.h"
 #include "tests/unit/widgets/fake_engine.h"
 #include "widgets/main_window.h"
+#include "widgets/pin_marks.h"
 #include "widgets/theme.h"
 
 using namespace microtome;
@@ -358,6 +360,276 @@ class TestWindow : public QObject {
             for (const QColor& color : {theme.dim, theme.error, theme.warning}) QVERIFY(contrast(color, p.color(QPalette::Window)) >= 4.5);
         }
         window_->set_dark(false);
+    }
+
+    void a_pin_is_drawn_in_every_view_and_taken_back_by_undo() {
+        run_sweep();
+        HeatmapView* map = window_->patching()->map();
+        const QRectF box = map->cell_rect({2, 9});
+        const QPoint rim = (box.bottomLeft() + QPointF(box.width() / 4, 0)).toPoint();
+        QVERIFY(QColor(map->grab().toImage().pixel(rim)) != pin_color(0));
+        QTest::mouseClick(map, Qt::LeftButton, Qt::ShiftModifier, box.center().toPoint());
+        QCOMPARE(map->pins(), (std::vector<PinnedCell>{{0, {2, 9}}}));
+        QCOMPARE(QColor(map->grab().toImage().pixel(rim)).name(), pin_color(0).name());
+        QVERIFY(map->current_cell() != (CellIndex{2, 9}));  // pinned, not selected
+        QCOMPARE(window_->prompts()->strip()->pins().size(), std::size_t(2));
+        QCOMPARE(window_->attention()->text()->pins(), (std::vector<PinnedCell>{{0, {0, 9}}}));
+        QCOMPARE(window_->pins()->list()->count(), 1);
+        QVERIFY(window_->pins()->list()->item(0)->text().endsWith("L2.resid_pre@9"));
+        map->choose({1, 4});
+        QTest::keyClick(map, Qt::Key_Space);
+        QCOMPARE(map->pins().size(), std::size_t(2));
+        QVERIFY(map->pin_text({1, 4}).contains("sky blue triangle"));
+        workspace().document().edit_param("preset", "attn_head_out_all_pos");
+        run_sweep();
+        QVERIFY(map->pins().empty());  // another site: not the place that was pinned
+        trigger("edit.undo");
+        trigger("edit.undo");
+        QCOMPARE(map->pins().size(), std::size_t(1));
+        window_->pins()->list()->setCurrentRow(0);
+        QTest::keyClick(window_->pins()->list(), Qt::Key_Delete);
+        QVERIFY(map->pins().empty());
+    }
+
+    void escape_clears_the_pins_only_when_no_job_runs() {
+        run_sweep();
+        workspace().selection().toggle_pin(parse_node_ref("L1@3"));
+        control_.layer_ms = 100;
+        window_->actions().find("analyse.heads")->trigger();
+        QTRY_VERIFY(workspace().jobs().active());
+        QTest::keyClick(window_->patching()->map(), Qt::Key_Escape);
+        QTRY_VERIFY(!workspace().jobs().busy());
+        QVERIFY(workspace().selection().pins()[0]);
+        QTest::keyClick(window_->patching()->map(), Qt::Key_Escape);
+        QVERIFY(!workspace().selection().pins()[0]);
+        for (int i = 0; i < 9; ++i) {
+            NodeRef ref;
+            ref.layer = 1, ref.position = i;
+            workspace().selection().toggle_pin(ref);
+        }
+        QVERIFY(window_->statusBar()->currentMessage().contains("All 8 pins"));
+    }
+
+    void head_scores_are_sorted_and_a_row_is_a_head_everywhere() {
+        QTest::keyClick(window_.get(), Qt::Key_F7);
+        QTRY_VERIFY(workspace().head_scores().record.has_value());
+        QTableView* table = window_->heads()->table();
+        const auto value = [table](int row, int column) {
+            return table->model()->index(row, column).data(TableModel::sort_role).toDouble();
+        };
+        QCOMPARE(table->model()->rowCount(), 12);
+        for (int row = 1; row < 12; ++row) QVERIFY(value(row - 1, 2) >= value(row, 2));  // strongest induction first
+        table->sortByColumn(3, Qt::DescendingOrder);
+        for (int row = 1; row < 12; ++row) QVERIFY(value(row - 1, 3) >= value(row, 3));
+        table->setFocus();
+        QTest::mouseClick(table->viewport(), Qt::LeftButton, {}, table->visualRect(table->model()->index(5, 2)).center());
+        const NodeRef at = workspace().selection().current();
+        QCOMPARE(double(at.layer), value(5, 0));
+        QCOMPARE(double(at.head), value(5, 1));
+        QCOMPARE(window_->attention()->layer_box()->value(), at.layer);
+        QCOMPARE(window_->attention()->head_box()->value(), at.head);
+        workspace().selection().select(parse_node_ref("L3.H2"), nullptr);
+        QCOMPARE(value(table->currentIndex().row(), 0), 3.0);
+        QCOMPARE(value(table->currentIndex().row(), 1), 2.0);
+        QTest::keyClick(table, Qt::Key_Space);
+        QCOMPARE(to_string(*workspace().selection().pins()[0]), std::string("L3.H2"));
+        window_->export_data_to(path("heads.csv"));
+        QTRY_VERIFY(QFile::exists(path("heads.csv")) && !workspace().jobs().busy());
+        QVERIFY(read_file(path("heads.csv").toStdString()).find("induction") != std::string::npos);
+    }
+
+    void head_scores_can_be_cancelled_and_run_again() {
+        control_.layer_ms = 200;
+        QPushButton* run = window_->heads()->run_button();
+        QTest::mouseClick(run, Qt::LeftButton);
+        QTRY_VERIFY(workspace().jobs().active());
+        QCOMPARE(run->text(), QString("Cancel"));
+        QTest::mouseClick(run, Qt::LeftButton);
+        QTRY_VERIFY(!workspace().jobs().busy());
+        QCOMPARE(run->text(), QString("Score Heads"));
+        control_.layer_ms = 0;
+        window_->heads()->text_box()->setCurrentIndex(1);
+        QTest::mouseClick(run, Qt::LeftButton);
+        QTRY_VERIFY(workspace().head_scores().record.has_value());
+        QVERIFY(workspace().head_scores().request.params.contains("prompts"));
+    }
+
+    void a_view_that_is_not_synced_stands_still() {
+        run_sweep();
+        workspace().selection().select(parse_node_ref("L1.H1@3"), nullptr);
+        window_->attention()->panel()->map()->setFocus();
+        trigger("view.sync");
+        QVERIFY(!window_->attention()->panel()->synced());
+        workspace().selection().select(parse_node_ref("L2.H2@6"), nullptr);
+        QCOMPARE(window_->attention()->layer_box()->value(), 1);
+        QCOMPARE(window_->attention()->text()->from(), 3);
+        QCOMPARE(window_->patching()->map()->current_cell(), (CellIndex{2, 6}));
+        window_->attention()->head_box()->setValue(0);  // its own head, not the window's
+        QCOMPARE(workspace().selection().current().head, 2);
+        const HeatmapView* pattern = window_->attention()->panel()->map();
+        QCOMPARE(pattern->grid()->values[5 * 14 + 2], fake::weight(1, 0, 5, 2));
+        QTest::mouseClick(window_->attention()->panel()->map(), Qt::LeftButton, {}, pattern->cell_rect({7, 1}).center().toPoint());
+        QCOMPARE(workspace().selection().current().position, 6);
+        QCOMPARE(window_->attention()->text()->from(), 7);
+        trigger("view.sync");
+        QCOMPARE(window_->attention()->layer_box()->value(), 2);
+    }
+
+    void the_model_is_a_tree_with_a_filter() {
+        ModelBrowser* browser = window_->browser();
+        QAbstractItemModelTester tester(browser->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QVERIFY(browser->summary().startsWith("toy: 656 parameters"));  // 50 × 8 and four times 8 × 8
+        QCOMPARE(browser->model()->rowCount(), 5);
+        QVERIFY(browser->find("hook_embed").isValid());
+        browser->filter_edit()->setText("l2 hook_z");
+        QVERIFY(!browser->find("blocks.2.attn.hook_z").isValid());  // every word has to be there
+        browser->filter_edit()->setText("blocks.2 hook_z");
+        const QModelIndex site = browser->find("blocks.2.attn.hook_z");
+        QVERIFY(site.isValid() && !browser->find("blocks.1.attn.hook_z").isValid());
+        QVERIFY(browser->tree()->isExpanded(site.parent()));
+        QVERIFY(site.siblingAtColumn(ModelTree::shape).data().toString() == "tokens × 3 × 4");
+        browser->tree()->setFocus();
+        browser->tree()->setCurrentIndex(site);
+        QCOMPARE(workspace().selection().current().layer, 2);
+        QCOMPARE(workspace().selection().current().site, std::string("z"));
+        QTest::keyClick(browser->tree(), Qt::Key_C, Qt::ControlModifier);
+        QCOMPARE(QApplication::clipboard()->text(), QString("blocks.2.attn.hook_z"));
+        browser->filter_edit()->clear();
+        browser->tree()->setCurrentIndex(browser->find("L1.H2"));
+        QCOMPARE(workspace().selection().current().head, 2);
+        QCOMPARE(window_->attention()->head_box()->value(), 2);
+    }
+
+    void a_model_that_can_not_be_opened_is_told_in_one_line_and_another_opens() {
+        window_->open("nowhere");
+        QTRY_VERIFY(!workspace().model_error().isEmpty());
+        QVERIFY(window_->statusBar()->currentMessage().contains("nowhere: expected a model folder"));
+        QVERIFY(!window_->statusBar()->currentMessage().contains('\n'));
+        QVERIFY(workspace().model());  // the one before goes on, and is what is saved
+        QCOMPARE(workspace().document().session().model.path, std::string("tinyworld"));
+        SessionFile elsewhere = welcome_session();
+        elsewhere.model.path = "nowhere";
+        write_session(path("elsewhere.microtome.json").toStdString(), elsewhere);
+        window_->open(path("elsewhere.microtome.json"));
+        QTRY_VERIFY(!workspace().model());  // never another model's numbers under this session's name
+        QCOMPARE(workspace().document().session().model.path, std::string("nowhere"));
+        QVERIFY(window_->patching()->notice().contains("nowhere"));
+        window_->open("toy");
+        QTRY_VERIFY(workspace().model_error().isEmpty() && !workspace().jobs().busy());
+        QCOMPARE(QString::fromStdString(control_.opened.model), QString("toy"));
+    }
+
+    void interventions_are_edited_in_the_table_and_undone() {
+        InterventionsView* view = window_->interventions();
+        const auto list = [this] { return workspace().document().session().interventions; };
+        QAbstractItemModelTester tester(view->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        const std::string start = to_json(workspace().document().session()).dump();
+        workspace().selection().select(parse_node_ref("L2.H1@4"), nullptr);
+        QTest::keyClick(window_.get(), Qt::Key_I, Qt::ControlModifier);
+        QCOMPARE(list().size(), std::size_t(1));
+        QCOMPARE(list()[0].target, std::string("L2.H1.z"));
+        QCOMPARE(workspace().document().step().use, std::vector<std::string>{"i1"});
+        const auto set = [view](int row, InterventionsModel::Column column, const char* text) {
+            return view->model()->setData(view->model()->index(row, column), QString(text), Qt::EditRole);
+        };
+        QVERIFY(set(0, InterventionsModel::type, "scale") && set(0, InterventionsModel::strength, "0.5"));
+        QVERIFY(!set(0, InterventionsModel::target, "L2.nowhere"));
+        QVERIFY2(view->message().contains("nowhere"), qPrintable(view->message()));
+        QVERIFY(!set(0, InterventionsModel::strength, "much"));
+        QVERIFY(!set(0, InterventionsModel::positions, "here"));
+        QVERIFY(set(0, InterventionsModel::positions, "3,5-7"));
+        view->table()->setCurrentIndex(view->model()->index(0, 0));
+        for (QPushButton* button : view->findChildren<QPushButton*>())
+            if (button->text() == "Duplicate") QTest::mouseClick(button, Qt::LeftButton);
+        QCOMPARE(list().size(), std::size_t(2));
+        QCOMPARE(list()[1].id, std::string("i2"));
+        QCOMPARE(list()[1].strength, 0.5);
+        QVERIFY(set(1, InterventionsModel::type, "noise"));
+        view->table()->setCurrentIndex(view->model()->index(1, 0));
+        QTest::keyClick(view->table(), Qt::Key_Up, Qt::AltModifier);
+        QCOMPARE(list()[0].type, std::string("noise"));
+        QVERIFY(view->model()->setData(view->model()->index(0, 0), Qt::Unchecked, Qt::CheckStateRole));
+        QVERIFY(!list()[0].enabled);
+        run_sweep();
+        QCOMPARE(workspace().patching().request.interventions.size(), std::size_t(1));  // the other one is off
+        QCOMPARE(workspace().patching().request.interventions[0].strength, 0.5);
+        QVERIFY(window_->patching()->provenance().contains("1 intervention"));
+        view->table()->setCurrentIndex(view->model()->index(0, 0));
+        QTest::keyClick(view->table(), Qt::Key_Delete);
+        QCOMPARE(list().size(), std::size_t(1));
+        QVERIFY(!window_->patching()->notice().contains("changed"));  // the deleted one was off: the map still holds
+        QTest::keyClick(view->table(), Qt::Key_Delete);
+        QVERIFY(list().empty() && workspace().document().step().use.empty());
+        QVERIFY(window_->patching()->notice().contains("changed"));
+        QVERIFY(window_->save_session(path("i.microtome.json")));  // never a reference to one that is gone
+        (void)read_session(path("i.microtome.json").toStdString());
+        const std::string end = to_json(workspace().document().session()).dump();
+        QUndoStack& stack = workspace().document().undo_stack();
+        while (stack.canUndo()) stack.undo();
+        QCOMPARE(Json::parse(to_json(workspace().document().session()).dump())["interventions"], Json::parse(start)["interventions"]);
+        while (stack.canRedo()) stack.redo();
+        QCOMPARE(to_json(workspace().document().session()).dump(), end);
+    }
+
+    /// The main job with the keyboard alone: type, run, cancel, run, walk, look at the head, pin, save, open, undo.
+    void the_whole_job_by_keys() {
+        const auto key = [](Qt::Key key, Qt::KeyboardModifiers with = {}) { QTest::keyClick(QApplication::focusWidget(), key, with); };
+        const auto tab_to = [&key](QWidget* widget) {
+            for (int i = 0; i < 80 && QApplication::focusWidget() != widget; ++i) key(Qt::Key_Tab);
+            return QApplication::focusWidget() == widget;
+        };
+        window_->activateWindow();
+        window_->prompts()->clean_edit()->setFocus();
+        key(Qt::Key_A, Qt::ControlModifier);
+        QTest::keyClicks(QApplication::focusWidget(), "when ann and sue went to the park , sue gave a ball to");
+        QVERIFY(tab_to(window_->prompts()->corrupt_edit()));
+        key(Qt::Key_A, Qt::ControlModifier);
+        QTest::keyClicks(QApplication::focusWidget(), "when ann and sue went to the park , ann gave a ball to");
+        QVERIFY(tab_to(window_->prompts()->foil_edit()));
+        key(Qt::Key_A, Qt::ControlModifier);
+        QTest::keyClicks(QApplication::focusWidget(), "sue");
+        control_.layer_ms = 120;
+        key(Qt::Key_F6);
+        QTRY_VERIFY(window_->patching()->map()->grid() != nullptr);
+        key(Qt::Key_Escape);
+        QTRY_VERIFY(!workspace().jobs().busy());
+        const Grid* grid = window_->patching()->map()->grid();
+        QVERIFY(grid->computed(0) && !grid->computed(grid->size() - 1));  // kept, and the rest is hatched
+        control_.layer_ms = 0;
+        key(Qt::Key_F6);
+        QTRY_VERIFY(workspace().patching().record && workspace().patching().record->result.complete);
+        QVERIFY(tab_to(window_->patching()->map()));
+        key(Qt::Key_Home);
+        key(Qt::Key_Down);
+        key(Qt::Key_Right);
+        const NodeRef at = workspace().selection().current();
+        QVERIFY(at.layer >= 0 && at.position == 1);
+        QCOMPARE(window_->attention()->layer_box()->value(), at.layer);
+        QVERIFY(tab_to(window_->attention()->head_box()));
+        key(Qt::Key_Up);
+        QCOMPARE(workspace().selection().current().head, at.head + 1);
+        QVERIFY(tab_to(window_->attention()->panel()->map()));
+        key(Qt::Key_Down);
+        key(Qt::Key_Space);
+        QCOMPARE(window_->pins()->list()->count(), 1);
+        window_->set_file_chooser(std::make_unique<Answering>(path("keys.svg")));
+        key(Qt::Key_E, Qt::ControlModifier);
+        QVERIFY(QSvgRenderer(path("keys.svg")).isValid());
+        window_->set_file_chooser(std::make_unique<Answering>(path("keys.csv")));
+        key(Qt::Key_E, Qt::ControlModifier | Qt::ShiftModifier);
+        QTRY_VERIFY(QFile::exists(path("keys.csv")) && !workspace().jobs().busy());
+        window_->set_file_chooser(std::make_unique<Answering>(path("keys.microtome.json")));
+        key(Qt::Key_S, Qt::ControlModifier);
+        const std::string saved = read_file(path("keys.microtome.json").toStdString());
+        key(Qt::Key_Z, Qt::ControlModifier);  // the pin
+        QCOMPARE(window_->pins()->list()->count(), 0);
+        key(Qt::Key_Z, Qt::ControlModifier);  // the foil
+        QCOMPARE(window_->prompts()->foil_edit()->text(), QString("tom"));
+        key(Qt::Key_O, Qt::ControlModifier | Qt::ShiftModifier);
+        QTRY_COMPARE(window_->prompts()->foil_edit()->text(), QString("sue"));
+        QCOMPARE(window_->pins()->list()->count(), 1);
+        QVERIFY(window_->save_session(path("again.microtome.json")));
+        QCOMPARE(read_file(path("again.microtome.json").toStdString()), saved);
     }
 
     void errors_stand_where_they_happened() {

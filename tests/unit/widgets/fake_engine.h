@@ -21,6 +21,9 @@ struct Control {
 inline double effect(int layer, int position) {
     return std::sin(layer * 3.0 + position) * (layer + 1) / 4;
 }
+inline double head_score(std::int64_t layer, std::int64_t head) {
+    return static_cast<double>((layer * 7 + head * 5) % 12) / 12;
+}
 inline double weight(int layer, int head, int destination, int source) {
     return source > destination ? 0 : 1.0 / (destination + 1) + 0.01 * layer + 0.001 * head;
 }
@@ -29,9 +32,27 @@ class Model final : public OpenModel {
   public:
     explicit Model(Control& control) : control_(control) {
         facts_.name = "toy", facts_.path = "/toy", facts_.sha256 = std::string(64, 'a'), facts_.dtype = "float32", facts_.device = "cpu";
-        facts_.processing = "raw", facts_.n_layers = 4, facts_.n_heads = 3, facts_.n_ctx = 40;
+        facts_.processing = "raw", facts_.n_layers = 4, facts_.n_heads = 3, facts_.n_ctx = 40, facts_.d_model = 8;
+        outline_.parts.push_back(
+            {"Embedding", -1, 0, {{"embed.weight", {50, 8}}}, {{"hook_embed", "embed", "Token embedding", {"tokens", "8"}, false}}, {}});
+        for (int l = 0; l < facts_.n_layers; ++l) {
+            const std::string at = "blocks." + std::to_string(l) + ".";
+            OutlinePart attention{"Attention",
+                                  l,
+                                  facts_.n_heads,
+                                  {{at + "attn.q.weight", {8, 8}}},
+                                  {{at + "attn.hook_z", "z", "Mixed values", {"tokens", "3", "4"}, false}},
+                                  {}};
+            outline_.parts.push_back({"Block " + std::to_string(l),
+                                      l,
+                                      0,
+                                      {},
+                                      {{at + "hook_resid_pre", "resid_pre", "Entering", {"tokens", "8"}, false}},
+                                      {attention}});
+        }
     }
     const ModelFacts& facts() const override { return facts_; }
+    const ModelOutline& outline() const override { return outline_; }
     bool has_tokenizer() const override { return true; }
     std::vector<Token> tokens(const std::string& text, std::optional<bool>) const override {
         std::vector<Token> out;
@@ -52,6 +73,8 @@ class Model final : public OpenModel {
         record.result.analysis = request.analysis;
         if (request.analysis == "attention-patterns")
             patterns(request, record.result);
+        else if (request.analysis == "head-scores")
+            scores(request, progress, record.result);
         else
             patching(request, progress, record.result);
         record.manifest = Json{{"analysis", request.analysis}};
@@ -98,6 +121,20 @@ class Model final : public OpenModel {
         result.views.push_back({"effect", "Effect of the patch", grid});
         result.summary = {{"clean", 3.5}, {"corrupt", -1.0}};
     }
+    void scores(const RunRequest& request, RunProgress& progress, Result& result) const {
+        Table table;
+        table.columns = {{"layer", ""}, {"head", ""}, {"induction", ""}, {"previous_token", ""}, {"duplicate_token", ""}};
+        for (std::int64_t l = 0; l < facts_.n_layers; ++l) {
+            for (int waited = 0; waited < control_.layer_ms; waited += 5) {
+                progress.check();
+                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            }
+            for (std::int64_t h = 0; h < facts_.n_heads; ++h) table.rows.push_back({l, h, head_score(l, h), 1 - head_score(l, h), 0.5});
+            progress.step(l + 1, facts_.n_layers, "prompts");
+        }
+        result.views.push_back({"scores", "Scores", table});
+        result.summary = {{"prompts", request.params.value("n_sequences", 20)}, {"tokens_each", 50}};
+    }
     void patterns(const RunRequest& request, Result& result) const {
         const std::size_t length = request.params.at("prompts").at(0).at("ids").size();
         Grid grid;
@@ -116,6 +153,7 @@ class Model final : public OpenModel {
 
     Control& control_;
     ModelFacts facts_;
+    ModelOutline outline_;
 };
 
 class Engine final : public microtome::Engine {
@@ -126,7 +164,11 @@ class Engine final : public microtome::Engine {
         control_.opened = options;
         return std::make_shared<Model>(control_);
     }
-    std::vector<FieldInfo> params(const std::string&) const override {
+    std::vector<FieldInfo> params(const std::string& analysis) const override {
+        if (analysis == "head-scores")
+            return {{"prompts", "prompts", "Prompts", Json(), {}, {}, {}},
+                    {"n_sequences", "integer", "Random sequences", 20, {}, 1.0, 10000.0},
+                    {"exclude_first", "boolean", "Leave out the first token", false, {}, {}, {}}};
         return {{"preset", "string", "What is patched", "resid_pre", {"resid_pre", "attn_head_out_all_pos"}, {}, {}},
                 {"direction", "string", "Which way", "denoise", {"denoise", "noise"}, {}, {}},
                 {"metric", "string", "What is measured", "logit_diff_recovery", {"logit_diff", "logit_diff_recovery"}, {}, {}},

@@ -21,7 +21,20 @@ class TestDocument : public QObject {
         std::mt19937 random(3);
         for (int i = 0; i < 60; ++i) {
             const auto field = static_cast<PromptField>(random() % 4);
-            switch (random() % 4) {
+            switch (random() % 5) {
+                case 3: {
+                    std::vector<Intervention> list = document.session().interventions;
+                    if (list.size() > 3 || (random() % 3 == 0 && !list.empty())) {
+                        list.erase(list.begin());
+                    } else {
+                        Intervention made;
+                        made.id = document.new_intervention_id(), made.type = "zero", made.target = "L1.H0.z";
+                        list.push_back(made);
+                    }
+                    document.edit_interventions(list, QStringLiteral("Edit"));
+                    (void)session_from_json(to_json(document.session()), "edited");  // no step uses one that is gone
+                    break;
+                }
                 case 0:
                     document.edit_param("metric", random() % 2 ? "logit_diff" : "kl");
                     break;
