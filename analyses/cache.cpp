@@ -4,139 +4,50 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <memory>
 
-#include "analyses/session_impl.h"
+#include "analyses/cache_plan.h"
 #include "core/base/error.h"
+#include "core/base/worker.h"
 #include "hooks/recorder.h"
+#include "hooks/store/store_files.h"
 #include "hooks/store/store_writer.h"
 
 namespace microtome {
 namespace {
 
-std::int64_t size_of(char axis, const ModelConfig& c) {
-    switch (axis) {
-        case 'h':
-            return c.n_heads;
-        case 'k':
-            return c.n_kv_heads;
-        case 'e':
-            return c.d_head;
-        case 'm':
-            return c.d_model;
-        case 'f':
-            return c.d_mlp;
-        case 'v':
-            return c.d_vocab;
-        default:
-            return 1;
-    }
-}
-
-const char* symbol_of(char axis) {
-    switch (axis) {
-        case 'h':
-            return "n_heads";
-        case 'k':
-            return "n_kv_heads";
-        case 'e':
-            return "d_head";
-        case 'm':
-            return "d_model";
-        case 'f':
-            return "d_mlp";
-        case 'v':
-            return "d_vocab";
-        default:
-            return "1";
-    }
-}
-
-bool of_pairs(Site site) {
-    return std::string_view(info(site).axes) == "hps";
-}
-
-StoreSite store_site(SiteRef ref, const ModelConfig& config, h5::Type type) {
-    StoreSite site;
-    site.name = hook_name(ref);
-    site.pairs = of_pairs(ref.site);
-    site.type = type;
-    for (char axis : std::string_view(info(ref.site).axes)) {
-        if (axis == 'p' || axis == 's') continue;
-        site.symbols.emplace_back(symbol_of(axis));
-        site.shape.push_back(static_cast<std::uint64_t>(size_of(axis, config)));
-    }
-    return site;
-}
-
-struct Plan {
-    std::vector<StorePrompt> prompts;
-    std::vector<SiteRef> refs;
-    std::vector<StoreSite> sites;
-    StorePlan sizes;
-    std::vector<std::pair<std::size_t, std::size_t>> batches;  // [first, last) prompts
-    CacheEstimate estimate;
-};
-
-// Batches are a function of the prompts and batch_tokens alone: a resumed run makes the same ones.
-void plan_batches(Plan& plan, std::int64_t batch_tokens) {
-    std::size_t first = 0, longest = 0;
-    for (std::size_t i = 0; i < plan.prompts.size(); ++i) {
-        std::size_t length = std::max(longest, plan.prompts[i].ids.size());
-        if (i > first && static_cast<std::int64_t>(length * (i - first + 1)) > batch_tokens) {
-            plan.batches.emplace_back(first, i);
-            first = i;
-            length = plan.prompts[i].ids.size();
-        }
-        longest = length;
-    }
-    plan.batches.emplace_back(first, plan.prompts.size());
-}
-
-Plan make_plan(Session& session, const CacheRequest& request) {
-    if (request.prompts.empty()) throw Error("prompts", "at least one", "none");
-    if (request.sites.empty()) throw Error("sites", "at least one hook name or pattern", "none");
-    if (request.batch_tokens < 1) throw Error("batch-tokens", "a number ≥ 1", std::to_string(request.batch_tokens));
-    Plan plan;
-    const ModelConfig& config = session.impl().model.config;
-    plan.refs = match_sites(config, request.sites);
-    h5::Type type = store_type(request.store);
-    for (SiteRef ref : plan.refs) plan.sites.push_back(store_site(ref, config, type));
-    for (std::size_t i = 0; i < request.prompts.size(); ++i) {
-        auto ids = resolve(session, request.prompts[i]);
-        if (config.positions == Positions::learned && static_cast<int>(ids.size()) > config.n_ctx)
-            throw Error("prompt " + std::to_string(i + 1), "at most " + std::to_string(config.n_ctx) + " tokens",
-                        std::to_string(ids.size()));
-        plan.prompts.push_back({request.prompts[i].text, {ids.begin(), ids.end()}});
-        plan.sizes.add(plan.prompts.back());
-    }
-    plan_batches(plan, request.batch_tokens);
-    plan.estimate = {plan.sizes.prompts, plan.sizes.tokens, plan.sites.size(), store_bytes(plan.sites, plan.sizes)};
-    return plan;
-}
-
-// One prompt's rows, padding left out: (token, …), or (query, key, head) for pairs.
-Tensor rows_of(const Tensor& x, SiteRef ref, std::int64_t row, std::int64_t length) {
+// One prompt's kept rows, padding left out: (token, …), or (query, key, head) for pairs.
+Tensor rows_of(const Tensor& x, SiteRef ref, std::int64_t row, std::int64_t length, const std::vector<std::int32_t>& positions) {
     Tensor one = x.select(0, row);
-    if (of_pairs(ref.site))
-        one = one.permute({1, 2, 0}).narrow(0, 0, length).narrow(1, 0, length);
-    else
-        one = one.narrow(0, 0, length);
+    const bool pairs = of_pairs(ref.site);
+    if (pairs) one = one.permute({1, 2, 0});
+    one = one.narrow(0, 0, length);
+    if (pairs) one = one.narrow(1, 0, length);
+    if (!positions.empty()) {
+        const Tensor kept = at::tensor(std::vector<std::int64_t>(positions.begin(), positions.end()), at::kLong).to(one.device());
+        one = one.index_select(0, kept);
+        if (pairs) one = one.index_select(1, kept);
+    }
     return one.to(at::kCPU, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat).contiguous();
 }
 
 // Causal attention never looks at the padding behind a prompt. At least two columns: a one-row product has other bits than a batched one.
-Tensor padded_ids(const Plan& plan, std::size_t first, std::size_t last) {
+Tensor padded_ids(const CachePlan& plan, std::size_t first, std::size_t last) {
     std::size_t longest = 2;
-    for (std::size_t i = first; i < last; ++i) longest = std::max(longest, plan.prompts[i].ids.size());
-    std::vector<std::vector<std::int64_t>> rows;
-    for (std::size_t i = first; i < last; ++i) {
-        rows.emplace_back(plan.prompts[i].ids.begin(), plan.prompts[i].ids.end());
-        rows.back().resize(longest, 0);
-    }
+    for (std::size_t i = first; i < last; ++i) longest = std::max(longest, plan.ids[i].size());
+    std::vector<std::vector<std::int64_t>> rows(plan.ids.begin() + static_cast<std::ptrdiff_t>(first),
+                                                plan.ids.begin() + static_cast<std::ptrdiff_t>(last));
+    for (auto& row : rows) row.resize(longest, 0);
     return ids_tensor(rows);
 }
 
-void run_batch(const Session& session, const Plan& plan, std::size_t first, std::size_t last, StoreWriter& writer, Edits& edits) {
+// The rows of a batch on their way to the file.
+struct Batch {
+    std::size_t first = 0, last = 0;
+    std::vector<std::vector<Tensor>> rows;  // [site][prompt]
+};
+
+Batch run_batch(const Session& session, const CachePlan& plan, std::size_t first, std::size_t last, Edits& edits) {
     const Transformer& model = session.impl().model;
     Recorder recorder(plan.refs);
     Chain chain({edits.empty() ? nullptr : &edits, &recorder});
@@ -144,12 +55,23 @@ void run_batch(const Session& session, const Plan& plan, std::size_t first, std:
     Tensor residual = model.residual(padded_ids(plan, first, last), tap);
     bool unembeds = std::any_of(plan.refs.begin(), plan.refs.end(), [](SiteRef ref) { return ref.site >= Site::ln_final_scale; });
     if (unembeds) model.logits(residual, tap);
-    writer.add_prompts(std::span(plan.prompts).subspan(first, last - first));
-    for (std::size_t s = 0; s < plan.refs.size(); ++s)
-        for (std::size_t i = first; i < last; ++i) {
-            auto length = static_cast<std::int64_t>(plan.prompts[i].ids.size());
-            Tensor rows = rows_of(recorder.at(plan.refs[s]), plan.refs[s], static_cast<std::int64_t>(i - first), length);
-            auto count = static_cast<std::uint64_t>(of_pairs(plan.refs[s].site) ? length * length : length);
+    Batch batch{first, last, {}};
+    for (SiteRef ref : plan.refs) {
+        batch.rows.emplace_back();
+        for (std::size_t i = first; i < last; ++i)
+            batch.rows.back().push_back(rows_of(recorder.at(ref), ref, static_cast<std::int64_t>(i - first),
+                                                static_cast<std::int64_t>(plan.ids[i].size()), plan.prompts[i].positions));
+    }
+    return batch;
+}
+
+// On the writing thread: no call of torch that computes.
+void write_batch(const Batch& batch, const CachePlan& plan, StoreWriter& writer) {
+    writer.add_prompts(std::span(plan.prompts).subspan(batch.first, batch.last - batch.first));
+    for (std::size_t s = 0; s < batch.rows.size(); ++s)
+        for (const Tensor& rows : batch.rows[s]) {
+            const auto width = static_cast<std::int64_t>(plan.sites[s].row_values());
+            const auto count = static_cast<std::uint64_t>(rows.numel() / width);
             if (rows.scalar_type() == at::kDouble)
                 writer.append(s, rows.const_data_ptr<double>(), count);
             else
@@ -158,37 +80,50 @@ void run_batch(const Session& session, const Plan& plan, std::size_t first, std:
     writer.batch_done();
 }
 
+void check_room_for(const CacheRequest& request, const CachePlan& plan) {
+    if (request.compress > 0) return;
+    std::uint64_t there = 0;
+    for (const char* end : {"", ".part"}) {
+        std::error_code none;
+        const auto size = std::filesystem::file_size(request.out.string() + end, none);
+        if (!none) there += size;
+    }
+    if (plan.estimate.bytes > there) check_room(request.out, plan.estimate.bytes - there);
+}
+
 }  // namespace
 
 CacheEstimate estimate_cache(Session& session, const CacheRequest& request) {
-    return make_plan(session, request).estimate;
+    return plan_cache(session, request).estimate;
 }
 
 CacheEstimate write_cache(Session& session, const CacheRequest& request, Progress& progress) {
     c10::AutoGradMode without_gradients(false);
-    Plan plan = make_plan(session, request);
+    const CachePlan plan = plan_cache(session, request);
+    check_room_for(request, plan);
     const ModelFacts& f = session.facts();
-    StoreIdentity identity{f.name, f.sha256, f.processing, f.dtype, session.impl().tokenizer_sha256};
-    StoreWriter writer(request.out, identity, plan.sites, {request.resume, 0, plan.sizes});
+    StoreIdentity identity{f.name, f.sha256, f.processing, f.dtype, session.impl().tokenizer_sha256, request.positions};
+    std::vector<std::uint64_t> stops;
+    for (const auto& batch : plan.batches) stops.push_back(batch.second);
+    StoreWriter writer(request.out, identity, plan.sites, {request.resume, request.compress, plan.sizes, stops});
     writer.check_prompts(plan.prompts);
-    std::vector<PromptTokens> tokens;
-    for (const StorePrompt& prompt : plan.prompts) tokens.push_back({{prompt.ids.begin(), prompt.ids.end()}, {}});
-    Edits edits = edits_for(session, tokens);
-    std::uint64_t done = writer.prompts_done();
+    Edits edits = edits_for(session, plan.tokens);
+    const std::uint64_t done = writer.prompts_done();
     std::int64_t counted = 0;
+    Worker writing;  // from here on the writer is its own, until wait()
     for (auto [first, last] : plan.batches) {
-        for (std::size_t i = first; i < last; ++i) counted += static_cast<std::int64_t>(plan.prompts[i].ids.size());
+        for (std::size_t i = first; i < last; ++i) counted += static_cast<std::int64_t>(plan.ids[i].size());
         if (last <= done) continue;
-        if (first < done)
-            throw Error(request.out.string(), "a store that stops where a batch of this plan ends (the same --batch-tokens)",
-                        std::to_string(done) + " prompts");
         if (progress.stopped()) {
+            writing.wait();
             writer.flush_done();
             throw Cancelled();
         }
-        run_batch(session, plan, first, last, writer, edits);
-        progress.step(counted, static_cast<std::int64_t>(plan.sizes.tokens), "tokens");
+        auto batch = std::make_shared<const Batch>(run_batch(session, plan, first, last, edits));
+        writing.submit([batch = std::move(batch), &plan, &writer] { write_batch(*batch, plan, writer); });
+        progress.step(counted, static_cast<std::int64_t>(plan.estimate.tokens), "tokens");
     }
+    writing.wait();
     writer.finish();
     return plan.estimate;
 }

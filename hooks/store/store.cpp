@@ -10,7 +10,9 @@ void StorePlan::add(const StorePrompt& prompt) {
     prompts += 1;
     tokens += length;
     pairs += length * length;
-    text_bytes += prompt.text.size();
+    text_bytes += prompt.text.size() + prompt.label.size() + prompt.group.size();
+    labels = labels || !prompt.label.empty() || !prompt.group.empty();
+    chosen = chosen || !prompt.positions.empty();
 }
 
 std::uint64_t chunk_rows(std::uint64_t row_bytes, std::uint64_t rows) {
@@ -20,16 +22,23 @@ std::uint64_t chunk_rows(std::uint64_t row_bytes, std::uint64_t rows) {
     return (rows + chunks - 1) / chunks;
 }
 
+static std::uint64_t column(std::uint64_t row_bytes, std::uint64_t rows) {
+    if (rows == 0) return 1000;
+    const std::uint64_t chunk = chunk_rows(row_bytes, rows), chunks = (rows + chunk - 1) / chunk;
+    const std::uint64_t header = 3000, index_entry = 60;  // measured: a dataset with its attributes, a chunk in its B-tree
+    return chunks * (chunk * row_bytes + index_entry) + header;
+}
+
+std::uint64_t site_bytes(const StoreSite& site, const StorePlan& plan) {
+    return column(site.row_bytes(), site.pairs ? plan.pairs : plan.tokens);
+}
+
 std::uint64_t store_bytes(std::span<const StoreSite> sites, const StorePlan& plan) {
-    const auto column = [](std::uint64_t row_bytes, std::uint64_t rows) {
-        if (rows == 0) return std::uint64_t{1000};
-        const std::uint64_t chunk = chunk_rows(row_bytes, rows), chunks = (rows + chunk - 1) / chunk;
-        const std::uint64_t header = 3000, index_entry = 60;  // measured: a dataset with its attributes, a chunk in its B-tree
-        return chunks * (chunk * row_bytes + index_entry) + header;
-    };
     std::uint64_t bytes = column(16, plan.prompts) + column(4, plan.tokens) + 2 * column(8, plan.prompts + 1);
     bytes += plan.text_bytes + 24 * plan.prompts;  // heap entries are headed by 16 bytes and padded to 8
-    for (const StoreSite& site : sites) bytes += column(site.row_bytes(), site.pairs ? plan.pairs : plan.tokens);
+    if (plan.chosen) bytes += column(4, plan.tokens);
+    if (plan.labels) bytes += 2 * column(16, plan.prompts) + 48 * plan.prompts;
+    for (const StoreSite& site : sites) bytes += site_bytes(site, plan);
     return bytes;
 }
 

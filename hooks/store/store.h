@@ -1,4 +1,5 @@
-// The activation store: prompts × sites in one HDF5 file. Token-major and ragged: no padding is stored; layout in resources/docs/formats.md.
+// The activation store: prompts × sites in one HDF5 file. Token-major and ragged: no padding is stored; layout in
+// resources/docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +11,10 @@
 
 namespace microtome {
 
-/// Who made the activations. `model` is a name for people; the other four must agree before a store is continued.
+/// Who made the activations. `model` is a name for people; the others must agree before a store is continued.
 struct StoreIdentity {
     std::string model, model_sha256, processing, dtype, tokenizer_sha256;
+    std::string positions = "all";  // the tokens that are kept, as --positions says it; not "all": the file says which token a row is
 };
 
 /// One stored site. A row is one token, or one (query, key) pair of tokens: then a prompt has length² rows, query-major.
@@ -30,14 +32,20 @@ struct StoreSite {
 
 struct StorePrompt {
     std::string text;
-    std::vector<std::int32_t> ids;
+    std::vector<std::int32_t> ids;          // of the kept tokens
+    std::vector<std::int32_t> positions{};  // of these tokens in the prompt; only where not all are kept
+    std::string label{}, group{};
 };
 
 /// What is going to be stored, as far as it is known: sizes chunks, and the estimate.
 struct StorePlan {
     std::uint64_t prompts = 0, tokens = 0, pairs = 0, text_bytes = 0;  // pairs: Σ length²
+    bool labels = false, chosen = false;                               // some prompt has a label or group; not all tokens are kept
     void add(const StorePrompt& prompt);
 };
+
+/// Bytes of one site's rows, index included.
+std::uint64_t site_bytes(const StoreSite& site, const StorePlan& plan);
 
 /// Bytes of the finished, uncompressed file, to a percent and 100 kB.
 std::uint64_t store_bytes(std::span<const StoreSite> sites, const StorePlan& plan);

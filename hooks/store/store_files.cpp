@@ -23,6 +23,7 @@ void write_identity(h5::File& file, const StoreIdentity& identity) {
     file.set_string("processing", identity.processing);
     file.set_string("dtype", identity.dtype);
     file.set_string("tokenizer_sha256", identity.tokenizer_sha256);
+    if (identity.positions != all_positions) file.set_string("positions", identity.positions);
     file.set_string("tool_version", MICROTOME_VERSION);
     file.set_integer("prompts_done", 0);
 }
@@ -51,6 +52,10 @@ void write_contents(h5::File& file, const StoreIdentity& identity, std::span<con
     file.create_group(prompts_path);
     file.create_extendible(texts_path, h5::Type::string, {}, {chunk_rows(16, plan.prompts), 0});
     file.create_extendible(ids_path, h5::Type::int32, {}, {chunk_rows(4, plan.tokens), 0});
+    if (identity.positions != all_positions) file.create_extendible(positions_path, h5::Type::int32, {}, {chunk_rows(4, plan.tokens), 0});
+    if (plan.labels)
+        for (const char* path : {label_path, group_path})
+            file.create_extendible(path, h5::Type::string, {}, {chunk_rows(16, plan.prompts), 0});
     const std::vector<std::int64_t> zero{0};
     for (const char* path : {offsets_path, offsets2_path})
         file.create_extendible(path, h5::Type::int64, {}, {chunk_rows(8, plan.prompts ? plan.prompts + 1 : 0), 0}).append(1, zero.data());
@@ -85,6 +90,7 @@ void check_same_run(const StoreReader& file, const StoreIdentity& identity, std:
     same("processing", identity.processing, old.processing);
     same("dtype", identity.dtype, old.dtype);
     same("tokenizer_sha256", identity.tokenizer_sha256, old.tokenizer_sha256);
+    same("positions", identity.positions, old.positions);
     for (const StoreSite& site : sites) {
         const auto found = std::find_if(file.sites().begin(), file.sites().end(), [&](const StoreSite& s) { return s.name == site.name; });
         if (found == file.sites().end()) throw Error(file.name(), "site " + site.name + " (this run)", "a store without it");
@@ -93,6 +99,18 @@ void check_same_run(const StoreReader& file, const StoreIdentity& identity, std:
     for (const StoreSite& site : file.sites())
         if (std::none_of(sites.begin(), sites.end(), [&](const StoreSite& s) { return s.name == site.name; }))
             throw Error(file.name(), "only the sites of this run", "also " + site.name);
+}
+
+static std::string megabytes(std::uint64_t bytes) {
+    return std::to_string(bytes / 1'000'000) + " MB";
+}
+
+void check_room(const std::filesystem::path& file, std::uint64_t bytes) {
+    const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+    std::error_code unknown;
+    const std::filesystem::space_info space = std::filesystem::space(folder, unknown);
+    if (!unknown && space.available < bytes)
+        throw Error(file.string(), megabytes(bytes) + " free on this disk", megabytes(space.available));
 }
 
 void rename_new(const std::filesystem::path& from, const std::filesystem::path& to) {

@@ -17,6 +17,10 @@ constexpr const char* texts_path = "prompts/text";
 constexpr const char* ids_path = "prompts/ids";
 constexpr const char* offsets_path = "prompts/offsets";
 constexpr const char* offsets2_path = "prompts/offsets2";
+constexpr const char* positions_path = "prompts/positions";  // only where not all tokens are kept
+constexpr const char* label_path = "prompts/label";          // these two only where some prompt has one
+constexpr const char* group_path = "prompts/group";
+constexpr const char* all_positions = "all";
 constexpr const char* activations_path = "activations";
 
 }  // namespace microtome

@@ -89,8 +89,12 @@ StoreIdentity StoreReader::read_identity() {
     const std::int64_t schema = file_.get_integer("schema");
     if (schema != store_schema) throw Error(name() + ": attribute schema", std::to_string(store_schema), std::to_string(schema));
     tool_version_ = file_.get_string("tool_version");
-    return {file_.get_string("model"), file_.get_string("model_sha256"), file_.get_string("processing"), file_.get_string("dtype"),
-            file_.get_string("tokenizer_sha256")};
+    return {file_.get_string("model"),
+            file_.get_string("model_sha256"),
+            file_.get_string("processing"),
+            file_.get_string("dtype"),
+            file_.get_string("tokenizer_sha256"),
+            file_.has_attribute("positions") ? file_.get_string("positions") : all_positions};
 }
 
 void StoreReader::read_offsets() {
@@ -105,6 +109,15 @@ void StoreReader::read_offsets() {
     offsets2_ = read_ends(file_.dataset(offsets2_path), prompts);
     if (offsets_.back() > ids.rows())
         throw Error(ids.subject(), std::to_string(offsets_.back()) + " ids, as the offsets say", std::to_string(ids.rows()));
+    const auto expect_rows = [](const h5::Dataset& data, h5::Type type, std::uint64_t rows) {
+        expect_list(data, type);
+        if (data.rows() < rows)
+            throw Error(data.subject(), std::to_string(rows) + " rows, as the offsets say", std::to_string(data.rows()));
+    };
+    if (chosen()) expect_rows(file_.dataset(positions_path), h5::Type::int32, offsets_.back());
+    labelled_ = file_.has(label_path);
+    for (const char* path : {label_path, group_path})
+        if (labelled_) expect_rows(file_.dataset(path), h5::Type::string, prompts);
     for (std::size_t i = 0; i < prompts; ++i) {
         const std::uint64_t length = offsets_[i + 1] - offsets_[i], pairs = offsets2_[i + 1] - offsets2_[i];
         if (length > UINT32_MAX || pairs != length * length)
@@ -146,7 +159,20 @@ StorePrompt StoreReader::prompt(std::size_t prompt) const {
     ids.read_rows(offsets_[prompt], out.ids.size(), out.ids.data());
     for (std::int32_t id : out.ids)
         if (id < 0) throw Error(ids.subject(), "ids from 0", std::to_string(id) + " in prompt " + std::to_string(prompt));
-    out.text = prompts_.dataset("text").read_strings(prompt, 1).front();
+    out.text = file_.dataset(texts_path).read_strings(prompt, 1).front();
+    if (chosen()) {
+        out.positions.resize(out.ids.size());
+        const h5::Dataset positions = file_.dataset(positions_path);
+        positions.read_rows(offsets_[prompt], out.positions.size(), out.positions.data());
+        for (std::size_t i = 0; i < out.positions.size(); ++i)
+            if (out.positions[i] < (i ? out.positions[i - 1] + std::int64_t{1} : 0))
+                throw Error(positions.subject(), "positions that rise",
+                            std::to_string(out.positions[i]) + " in prompt " + std::to_string(prompt));
+    }
+    if (labelled_) {
+        out.label = file_.dataset(label_path).read_strings(prompt, 1).front();
+        out.group = file_.dataset(group_path).read_strings(prompt, 1).front();
+    }
     return out;
 }
 

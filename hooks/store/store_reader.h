@@ -20,6 +20,9 @@ class StoreReader {
 
     const std::string& name() const { return file_.subject(); }
     const StoreIdentity& identity() const { return identity_; }
+    /// Not all tokens of the prompts were kept: prompt().positions says which.
+    bool chosen() const { return identity_.positions != "all"; }
+    bool labelled() const { return labelled_; }
     const std::string& tool_version() const { return tool_version_; }
     const std::vector<StoreSite>& sites() const { return sites_; }
     /// An Error that lists what is stored where `site` is not.
@@ -64,6 +67,7 @@ class StoreReader {
     StoreIdentity identity_;
     h5::Group activations_, prompts_;
     std::vector<std::uint64_t> offsets_, offsets2_;
+    bool labelled_ = false;
     std::vector<StoreSite> sites_;
     std::vector<h5::Dataset> data_;  // as sites_
 };

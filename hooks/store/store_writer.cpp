@@ -30,7 +30,11 @@ StoreWriter::StoreWriter(std::filesystem::path file, StoreIdentity identity, std
         const StoreReader reader(whole ? file_ : part_);
         check_same_run(reader, identity_, sites_);
         done_ = reader.prompts();
-        ends_.front() = {reader.offsets().back(), reader.offsets2().back()};
+        if (!options.stops.empty()) {
+            const auto after = std::upper_bound(options.stops.begin(), options.stops.end(), done_);
+            if (done_ <= options.stops.back()) done_ = after == options.stops.begin() ? 0 : *std::prev(after);
+        }
+        ends_.front() = {reader.offsets()[done_], reader.offsets2()[done_]};
     }
     finished_ = whole;
     if (!whole) open();
@@ -38,16 +42,24 @@ StoreWriter::StoreWriter(std::filesystem::path file, StoreIdentity identity, std
 
 StoreWriter::~StoreWriter() = default;
 
+void StoreWriter::open_prompts() {
+    texts_ = h5_->dataset(texts_path);
+    ids_ = h5_->dataset(ids_path);
+    offsets_ = h5_->dataset(offsets_path);
+    offsets2_ = h5_->dataset(offsets2_path);
+    if (identity_.positions != all_positions) positions_ = h5_->dataset(positions_path);
+    if (!h5_->has(label_path)) return;
+    labels_ = h5_->dataset(label_path);
+    groups_ = h5_->dataset(group_path);
+}
+
 void StoreWriter::open() {
     if (finished_) rename_new(file_, part_);
     finished_ = false;
     guarded([&] {
         h5_.emplace(part_, h5::Mode::read_write);
         h5_->set_careful(true);
-        texts_ = h5_->dataset(texts_path);
-        ids_ = h5_->dataset(ids_path);
-        offsets_ = h5_->dataset(offsets_path);
-        offsets2_ = h5_->dataset(offsets2_path);
+        open_prompts();
         const h5::Group activations = h5_->group(activations_path);
         for (const StoreSite& site : sites_) columns_.emplace_back(site, activations.dataset(site.name));
         truncate();
@@ -57,10 +69,12 @@ void StoreWriter::open() {
 // What was written after the last prompt that counts is cut off.
 void StoreWriter::truncate() {
     const auto cut = [](std::optional<h5::Dataset>& data, std::uint64_t rows) {
-        if (data->rows() != rows) data->resize(rows);
+        if (data && data->rows() != rows) data->resize(rows);
     };
     cut(texts_, done_);
     cut(ids_, ends_.front().tokens);
+    for (auto* data : {&labels_, &groups_}) cut(*data, done_);
+    cut(positions_, ends_.front().tokens);
     cut(offsets_, done_ + 1);
     cut(offsets2_, done_ + 1);
     for (StoreColumn& column : columns_) column.truncate(column.pairs() ? ends_.front().pairs : ends_.front().tokens);
@@ -93,8 +107,10 @@ void StoreWriter::check_prompts(std::span<const StorePrompt> prompts) const {
     if (prompts.size() < done_)
         throw Error(file.subject(), "at most " + std::to_string(prompts.size()) + " prompts", std::to_string(done_));
     const Strings texts = file.dataset(texts_path).read_strings(0, done_);
-    std::vector<std::int32_t> ids;
+    std::vector<std::int32_t> ids, positions;
     const h5::Dataset stored = file.dataset(ids_path);
+    const bool chosen = identity_.positions != all_positions;
+    const h5::Dataset kept = file.dataset(chosen ? positions_path : ids_path);
     std::vector<std::int64_t> offsets(done_ + 1);
     file.dataset(offsets_path).read_rows(0, done_ + 1, offsets.data());
     for (std::size_t i = 0; i < done_; ++i) {
@@ -103,23 +119,41 @@ void StoreWriter::check_prompts(std::span<const StorePrompt> prompts) const {
         if (texts[i] != prompts[i].text || ids != prompts[i].ids)
             throw Error(file.subject() + ": prompt " + std::to_string(i), prompts[i].text,
                         texts[i] == prompts[i].text ? "other ids" : texts[i]);
+        if (!chosen) continue;
+        positions.resize(ids.size());
+        kept.read_rows(static_cast<std::uint64_t>(offsets[i]), positions.size(), positions.data());
+        if (positions != prompts[i].positions)
+            throw Error(file.subject() + ": prompt " + std::to_string(i), "the positions that this run keeps", "others");
     }
+}
+
+void StoreWriter::check_prompt(const StorePrompt& prompt) const {
+    for (const std::string* text : {&prompt.text, &prompt.label, &prompt.group})
+        if (text->find('\0') != std::string::npos) throw Error(part_.string(), "prompts without NUL characters", *text);
+    const std::size_t positions = identity_.positions == all_positions ? 0 : prompt.ids.size();
+    if (prompt.positions.size() != positions)
+        throw Error(part_.string(), std::to_string(positions) + " positions of " + prompt.text, std::to_string(prompt.positions.size()));
+    if (!labels_ && !(prompt.label.empty() && prompt.group.empty()))
+        throw Error(part_.string(), "prompts without labels and groups, as those that it was begun with", prompt.text);
 }
 
 void StoreWriter::add_prompts(std::span<const StorePrompt> prompts) {
     if (prompts.empty()) return;
     check_open();
-    Strings texts;
-    std::vector<std::int32_t> ids;
+    Strings texts, labels, groups;
+    std::vector<std::int32_t> ids, positions;
     std::vector<std::int64_t> offsets, offsets2;
     std::vector<End> ends;
     End end = ends_.back();
     for (const StorePrompt& prompt : prompts) {
-        if (prompt.text.find('\0') != std::string::npos) throw Error(part_.string(), "prompts without NUL characters", prompt.text);
+        check_prompt(prompt);
         const std::uint64_t length = prompt.ids.size();
         end = {end.tokens + length, end.pairs + length * length};
         ends.push_back(end);
         texts.push_back(prompt.text);
+        labels.push_back(prompt.label);
+        groups.push_back(prompt.group);
+        positions.insert(positions.end(), prompt.positions.begin(), prompt.positions.end());
         ids.insert(ids.end(), prompt.ids.begin(), prompt.ids.end());
         offsets.push_back(static_cast<std::int64_t>(end.tokens));
         offsets2.push_back(static_cast<std::int64_t>(end.pairs));
@@ -129,8 +163,11 @@ void StoreWriter::add_prompts(std::span<const StorePrompt> prompts) {
         // own.
         h5_->set_careful(true);
         texts_->append_strings(texts);
+        if (labels_) labels_->append_strings(labels);
+        if (groups_) groups_->append_strings(groups);
         h5_->set_careful(deflated_);
         ids_->append(ids.size(), ids.data());
+        if (positions_) positions_->append(positions.size(), positions.data());
         offsets_->append(offsets.size(), offsets.data());
         offsets2_->append(offsets2.size(), offsets2.data());
     });
@@ -200,7 +237,7 @@ void StoreWriter::finish() {
     if (finished_) return;
     flush_rows(true);
     guarded([&] { h5_->close(); });
-    for (auto* data : {&texts_, &ids_, &offsets_, &offsets2_}) data->reset();
+    for (auto* data : {&texts_, &ids_, &offsets_, &offsets2_, &positions_, &labels_, &groups_}) data->reset();
     columns_.clear();
     h5_.reset();
     rename_new(part_, file_);

@@ -19,9 +19,10 @@ namespace microtome {
 class StoreWriter {
   public:
     struct Options {
-        bool resume = false;  // continue NAME.h5.part, or NAME.h5, if there is one
-        int deflate = 0;      // 0: not compressed; 1 to 9: shuffle and deflate
-        StorePlan plan;       // sizes the chunks; may be left empty
+        bool resume = false;                 // continue NAME.h5.part, or NAME.h5, if there is one
+        int deflate = 0;                     // 0: not compressed; 1 to 9: shuffle and deflate
+        StorePlan plan;                      // sizes the chunks; may be left empty
+        std::vector<std::uint64_t> stops{};  // numbers of prompts, rising: a resumed run goes on from one of them (empty: from anywhere)
     };
     /// An Error if a store of that name exists (without `resume`) or was made by another model, processing or with other sites.
     StoreWriter(std::filesystem::path file, StoreIdentity identity, std::vector<StoreSite> sites, Options options);
@@ -53,9 +54,11 @@ class StoreWriter {
         std::uint64_t tokens = 0, pairs = 0;
     };
     void open();
+    void open_prompts();
     void truncate();
     void check_open();  // opens a finished store again
     void check_complete() const;
+    void check_prompt(const StorePrompt& prompt) const;
     void flush_rows(bool tail);
     template <class T>
     void append_rows(std::size_t site, const T* rows, std::uint64_t count);
@@ -67,6 +70,7 @@ class StoreWriter {
     std::vector<StoreSite> sites_;
     std::optional<h5::File> h5_;
     std::optional<h5::Dataset> texts_, ids_, offsets_, offsets2_;
+    std::optional<h5::Dataset> positions_, labels_, groups_;  // where the file has them
     std::vector<StoreColumn> columns_;
     std::uint64_t done_ = 0;
     std::vector<End> ends_;  // rows up to prompt done_ + i

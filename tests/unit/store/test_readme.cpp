@@ -37,16 +37,16 @@ class TestReadme : public QObject {
         QVERIFY2(lines.count('\n') <= 10, "README: expected at most ten lines");
     }
 
+    void read_what_was_written_data() {
+        QTest::addColumn<bool>("chosen");
+        QTest::newRow("every token") << false;
+        QTest::newRow("some tokens, compressed") << true;
+    }
     void read_what_was_written() {
+        QFETCH(bool, chosen);
         QTemporaryDir folder;
         const auto sites = readme_sites();
-        {
-            microtome::StoreWriter writer(folder.filePath("acts.h5").toStdString(), sample::identity(), sites, {});
-            writer.check_prompts(sample::prompts(0, 7));
-            sample::add<float>(writer, sites, 0, 7);
-            writer.flush_done();
-            writer.finish();
-        }
+        write(folder.filePath("acts.h5").toStdString(), sites, chosen);
         const QString show = "\nimport json\nprint(json.dumps([text[i], ids.tolist(), resid.tolist(), pattern.tolist()]))\n";
         QProcess process;
         process.setWorkingDirectory(folder.path());
@@ -59,6 +59,22 @@ class TestReadme : public QObject {
     }
 
   private:
+    static void write(const std::filesystem::path& file, const std::vector<microtome::StoreSite>& sites, bool chosen) {
+        auto prompts = sample::prompts(0, 7);
+        auto identity = sample::identity();
+        if (chosen) identity.positions = "token: x";
+        for (auto& prompt : prompts)
+            for (std::size_t i = 0; chosen && i < prompt.ids.size(); ++i) prompt.positions.push_back(static_cast<std::int32_t>(3 * i + 1));
+        microtome::StoreWriter writer(file, identity, sites, {false, chosen ? 4 : 0, {}});
+        writer.add_prompts(prompts);
+        for (std::size_t s = 0; s < sites.size(); ++s)
+            for (std::size_t i = 0; i < prompts.size(); ++i) {
+                const auto rows = sample::rows<float>(sites[s], i);
+                writer.append(s, rows.data(), rows.size() / sites[s].row_values());
+            }
+        writer.finish();
+    }
+
     static void check(const QJsonArray& read, const std::vector<microtome::StoreSite>& sites) {
         const auto prompt = sample::prompt(shown);
         const auto resid = sample::rows<float>(sites[0], shown), pattern = sample::rows<float>(sites[1], shown);

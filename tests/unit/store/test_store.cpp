@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/files.h"
+#include "hooks/store/store_files.h"
 #include "hooks/store/store_reader.h"
 #include "tests/unit/store/sample_store.h"
 
@@ -66,6 +67,9 @@ class TestStore : public QObject {
     void estimate_is_near();
     void metadata_is_small();
     void missing_and_other_files();
+    void chosen_tokens_and_labels();
+    void goes_back_to_a_stop();
+    void room_on_the_disk();
 };
 
 void TestStore::reads_back_bit_equal_data() {
@@ -323,6 +327,61 @@ void TestStore::missing_and_other_files() {
     QVERIFY(message([&] { StoreReader("/nowhere/a.h5"); }).contains("/nowhere/a.h5: expected an HDF5 file, got "));
     h5::File(at("plain.h5"), h5::Mode::create).close();
     QVERIFY(message([&] { StoreReader(at("plain.h5")); }).endsWith("plain.h5: expected an activation store, got no attribute format"));
+}
+
+void TestStore::chosen_tokens_and_labels() {
+    const std::vector<StoreSite> sites{{"x", {"d"}, {2}, false, "", h5::Type::float32}};
+    StoreIdentity identity = sample::identity();
+    identity.positions = "0,-1";
+    const std::vector<StorePrompt> prompts{{"first", {7, 9}, {0, 4}, "a", ""}, {"second", {3}, {0}, "", "g"}};
+    StorePlan plan;
+    for (const StorePrompt& prompt : prompts) plan.add(prompt);
+    const auto file = at("chosen.h5");
+    const std::vector<float> values{1, 2, 3, 4, 5, 6};
+    {
+        StoreWriter writer(file, identity, sites, {false, 0, plan});
+        const StorePrompt wrong{"third", {1, 2}, {0}};
+        QVERIFY(message([&] { writer.add_prompts({&wrong, 1}); }).endsWith("expected 2 positions of third, got 1"));
+        writer.add_prompts(prompts);
+        writer.append(0, values.data(), 3);
+        writer.finish();
+    }
+    const StoreReader reader(file);
+    QVERIFY(reader.chosen() && reader.labelled());
+    QCOMPARE(reader.identity().positions, "0,-1");
+    for (std::size_t i = 0; i < 2; ++i) {
+        QCOMPARE(reader.prompt(i).positions, prompts[i].positions);
+        QCOMPARE(reader.prompt(i).label, prompts[i].label);
+        QCOMPARE(reader.prompt(i).group, prompts[i].group);
+    }
+    StoreWriter again(file, identity, sites, {true, 0, plan});
+    again.check_prompts(prompts);
+    auto moved = prompts;
+    moved[0].positions = {1, 4};
+    QVERIFY(message([&] { again.check_prompts(moved); }).endsWith("prompt 0: expected the positions that this run keeps, got others"));
+    QVERIFY(message([&] {
+                StoreWriter(file, sample::identity(), sites, {true, 0, {}});
+            }).endsWith("attribute positions: expected all (this run), got 0,-1"));
+    StoreWriter bare(at("bare.h5"), sample::identity(), sites, {});
+    const StorePrompt labelled{"x", {1}, {}, "a", ""};
+    QVERIFY(message([&] { bare.add_prompts({&labelled, 1}); }).contains("expected prompts without labels and groups"));
+}
+
+void TestStore::goes_back_to_a_stop() {
+    for (int deflate : {0, 5}) {
+        const auto file = at(deflate ? "stops_z.h5" : "stops.h5");
+        sample::write(file, h5::Type::float32, 10, 5, {false, deflate, sample::plan(30)});
+        const StoreWriter::Options options{true, deflate, sample::plan(30), {7, 14, 21, 28, 30}};
+        QCOMPARE(StoreWriter(file, sample::identity(), sample::sites(h5::Type::float32), options).prompts_done(), std::uint64_t(7));
+        QCOMPARE(StoreReader(file).prompts(), std::size_t(10));  // nothing is cut before something is added
+        sample::write(file, h5::Type::float32, 30, 7, options);
+        compare_all<float>(StoreReader(file), 30, [](float x) { return x; });
+    }
+}
+
+void TestStore::room_on_the_disk() {
+    check_room(at("x.h5"), 1);
+    QVERIFY(message([&] { check_room(at("x.h5"), UINT64_MAX); }).contains("x.h5: expected 18446744073709 MB free on this disk, got "));
 }
 
 QTEST_GUILESS_MAIN(TestStore)

@@ -1,0 +1,30 @@
+// Inside analyses: what a cache run will do, batch by batch, and what its file will hold.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "analyses/cache.h"
+#include "analyses/session_impl.h"
+#include "hooks/store/store.h"
+
+namespace microtome {
+
+struct CachePlan {
+    std::vector<std::vector<std::int64_t>> ids;  // of the whole prompts, as they are run
+    std::vector<StorePrompt> prompts;            // as they are stored
+    std::vector<PromptTokens> tokens;            // for interventions
+    std::vector<SiteRef> refs;
+    std::vector<StoreSite> sites;  // as refs
+    StorePlan sizes;
+    std::vector<std::pair<std::size_t, std::size_t>> batches;  // [first, last) prompts
+    CacheEstimate estimate;
+};
+
+CachePlan plan_cache(Session& session, const CacheRequest& request);
+
+/// Rows are (query, key) pairs: patterns and scores.
+bool of_pairs(Site site);
+
+}  // namespace microtome
