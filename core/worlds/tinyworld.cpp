@@ -5,20 +5,26 @@
 namespace microtome {
 namespace {
 
-// A row of random words, each stretch said again, short ones more often, some after a gap: nothing but copying predicts it.
-std::vector<int> repeating_row(Rng& rng, int length, const std::vector<int>& words) {
+// How random stretches come again in a row: nothing but copying predicts it.
+struct Repeats {
+    int brief_percent;  // so many stretches have 2 to 8 words and come again up to five times
+    int shortest;       // of the others, of up to 30 words, that come again once or twice
+    int gap_percent, longest_gap;
+};
+
+std::vector<int> repeating_row(Rng& rng, int length, const std::vector<int>& words, const Repeats& how) {
     std::vector<int> row{World::bos};
     const auto noise = [&](int n) {
         for (int i = 0; i < n; ++i) row.push_back(rng.pick(words));
     };
     noise(rng.between(0, 6));
     while (static_cast<int>(row.size()) < length) {
-        const bool brief = rng.chance(60);
+        const bool brief = rng.chance(how.brief_percent);
         const std::size_t begin = row.size();
-        noise(brief ? rng.between(2, 8) : rng.between(8, 30));
+        noise(brief ? rng.between(2, 8) : rng.between(how.shortest, 30));
         const std::size_t end = row.size();
         for (int times = brief ? rng.between(2, 5) : rng.between(1, 2); times > 0; --times) {
-            if (rng.chance(25)) noise(rng.between(1, 4));
+            if (rng.chance(how.gap_percent)) noise(rng.between(1, how.longest_gap));
             for (std::size_t i = begin; i < end; ++i) row.push_back(row[i]);
         }
     }
@@ -50,7 +56,7 @@ class Tinyworld : public World {
 
     /// One row in five only repeats.
     std::vector<int> training_row(Rng& rng, int length) const override {
-        if (rng.chance(repeating_percent)) return repeating_row(rng, length, all_);
+        if (rng.chance(repeating_percent)) return repeating_row(rng, length, all_, repeats);
         std::vector<int> row{bos};
         while (static_cast<int>(row.size()) < length) {
             const Sentence sentence = tasks_[draw(rng)]->sample(rng, Split::train);
@@ -60,10 +66,11 @@ class Tinyworld : public World {
         return row;
     }
 
-    std::vector<int> warm_up_row(Rng& rng, int length) const override { return repeating_row(rng, length, all_); }
+    std::vector<int> warm_up_row(Rng& rng, int length) const override { return repeating_row(rng, length, all_, repeats); }
 
   private:
     static constexpr int repeating_percent = 20;
+    static constexpr Repeats repeats{60, 8, 25, 4};
 
     void add(std::size_t weight, std::unique_ptr<Task> task) {
         tasks_.push_back(std::move(task));
@@ -94,7 +101,7 @@ class InductionWorld : public World {
         all_ = ids({vocabulary().begin() + 3, vocabulary().end()});
     }
 
-    std::vector<int> training_row(Rng& rng, int length) const override { return repeating_row(rng, length, all_); }
+    std::vector<int> training_row(Rng& rng, int length) const override { return repeating_row(rng, length, all_, {0, 3, 40, 10}); }
 
   private:
     std::vector<int> all_;
