@@ -46,8 +46,8 @@ class TestCommand : public QObject {
   private Q_SLOTS:
     void help_of_everything_data() {
         QTest::addColumn<QString>("command");
-        for (const char* name : {"list", "info", "run", "replay", "cache", "generate", "tokenize", "logits", "eval", "train", "selftest",
-                                 "activation-patching", "attention-patterns", "head-scores"})
+        for (const char* name : {"list", "info", "run", "replay", "cache", "query", "diff", "generate", "tokenize", "logits", "eval",
+                                 "train", "selftest", "activation-patching", "attention-patterns", "head-scores"})
             QTest::addRow("%s", name) << name;
     }
     void help_of_everything() {

@@ -301,6 +301,15 @@ put(S, "others", {"schema": 1, "analysis": "a", "views": {
           "edges": [{"source": "a", "target": "b", "score": 1.5, "exact": None}, {"source": "b", "target": "a", "score": None, "exact": 0.25}], "minus_infinity": [1]},
     "w": {"kind": "token_text", "help": "", "unit": "", "diverging": True, "tokens": ["a", ","], "values": [1, None]}}, "summary": {}, "warnings": [], "complete": False})
 
+# Questions to h5/store, which has blocks.0.hook_resid_post and blocks.1.attn.hook_pattern.
+S = "query"
+for number, text in enumerate([
+    "L1H1.pattern[prev] > 0.5", "L0.resid_post[3] top 20", "norm(L0.resid_post) > 12 and not (token = ' a' or position < 2)", "max(L1H0.pattern) >= 1 or id = 3",
+    "L0.resid_post[1] - L0.resid_post[2] * 2 / 3 top 3 where text contains \"a b\"", "-(-(-1)) < abs(max(1, 2, min(3)))", "L1.H0.pattern[first] != 1e308 / 1e-308",
+    "label = 'x'", "blocks.1.attn.hook_pattern[self] > 0", "((((((((1))))))))", "(" * 300, "not " * 300 + "id > 1", "-" * 300 + "1 > 0", "L99999999999.z[1] > 0",
+    "token = 'a\\", "position > 1.2.3", "L0.resid_post[18446744073709551616] > 1", "prompt top 99999999999", "é > 1", "mean(L0.resid_post) = sum(L1H1.pattern)"]):
+    put(S, f"{number:02}", text)
+
 # HDF5: h5/store and h5/result were written by the program (microtome cache, microtome attention-patterns); what follows is made from them or with h5py.
 S = "h5"
 store = (HERE / S / "store").read_bytes()
