@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <optional>
 
 #include "analyses/query/tokens.h"
 #include "core/base/error.h"
@@ -20,24 +19,6 @@ const std::vector<std::string> functions{"norm", "max", "min", "mean", "sum", "a
 
 bool one_of(const std::string& text, const std::vector<std::string>& known) {
     return std::find(known.begin(), known.end(), text) != known.end();
-}
-
-// "L3H1.pattern" and "L3.H1.pattern" as ("L3.pattern", 1).
-std::pair<std::string, int> without_head(const std::string& name) {
-    std::size_t at = 1;
-    const auto digits = [&] {
-        const std::size_t begin = at;
-        while (at < name.size() && name[at] >= '0' && name[at] <= '9') ++at;
-        return at > begin;
-    };
-    if (name.empty() || name[0] != 'L' || !digits()) return {name, -1};
-    const std::string layer = name.substr(0, at);
-    if (name.compare(at, 2, ".H") == 0) ++at;
-    if (at >= name.size() || name[at] != 'H') return {name, -1};
-    const std::size_t begin = ++at;
-    int head = -1;
-    if (!digits() || std::from_chars(name.data() + begin, name.data() + at, head).ec != std::errc()) return {name, -1};
-    return {layer + name.substr(at), head};
 }
 
 class Parser {
@@ -209,10 +190,7 @@ class Parser {
     Node activation() {
         Node out = node(Kind::activation);
         const Word name = take();
-        auto [site, head] = without_head(name.text);
-        for (const auto& [said, meant] : {std::pair{".mlp_post", ".post"}, {".mlp_pre", ".pre"}})
-            if (site.starts_with("L") && site.ends_with(said))
-                site.replace(site.size() - std::string_view(said).size(), std::string::npos, meant);
+        const auto [site, head] = activation_name(name.text);
         try {
             out.site = hook_name(parse_hook(site));
         } catch (const Error& error) {

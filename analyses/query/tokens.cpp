@@ -89,7 +89,31 @@ class Reader {
     std::size_t at_ = 0;
 };
 
+std::pair<std::string, int> without_head(const std::string& name) {
+    std::size_t at = 1;
+    const auto digits = [&] {
+        const std::size_t begin = at;
+        while (at < name.size() && name[at] >= '0' && name[at] <= '9') ++at;
+        return at > begin;
+    };
+    if (name.empty() || name[0] != 'L' || !digits()) return {name, -1};
+    const std::string layer = name.substr(0, at);
+    if (name.compare(at, 2, ".H") == 0) ++at;
+    if (at >= name.size() || name[at] != 'H') return {name, -1};
+    const std::size_t begin = ++at;
+    int head = -1;
+    if (!digits() || std::from_chars(name.data() + begin, name.data() + at, head).ec != std::errc()) return {name, -1};
+    return {layer + name.substr(at), head};
+}
+
 }  // namespace
+
+std::pair<std::string, int> activation_name(const std::string& name) {
+    auto [site, head] = without_head(name);
+    for (const auto& [said, meant] : {std::pair<std::string, std::string>{".mlp_post", ".post"}, {".mlp_pre", ".pre"}})
+        if (site.starts_with("L") && site.ends_with(said)) site.replace(site.size() - said.size(), said.size(), meant);
+    return {site, head};
+}
 
 std::string Word::shown() const {
     if (kind == end) return "the end";

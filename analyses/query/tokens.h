@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace microtome::query {
@@ -20,5 +21,9 @@ struct Word {
 
 /// The last one is `end`. An Error for characters that begin no word, and texts above 10,000 bytes.
 std::vector<Word> words_of(std::string_view text);
+
+/// "L3H1.pattern" and "L3.H1.pattern" as "L3.pattern" and 1; names without a head as they are, and -1. The sites mlp_pre and mlp_post are
+/// called as the field calls them, too.
+std::pair<std::string, int> activation_name(const std::string& name);
 
 }  // namespace microtome::query
