@@ -347,3 +347,10 @@ else:
     compressed("chunk_damaged", zlib.compress(whole)[:-4] + b"\0\0\0\0", compression=4)
     compressed("chunk_of_checksum_only", b"\0\0\0\0", compression=4, fletcher32=True)
     compressed("chunk_checked_short", zlib.compress(whole) + b"\0\0\0\0", compression=4, fletcher32=True)
+# Chat templates: the golden ones, and lines of expressions.
+S = "jinja"
+chat = json.loads((HERE.parent.parent / "golden/tokenizers/chat/golden.json").read_text())
+for name, text in chat["templates"].items():
+    put(S, name, text)
+for i, (text, _) in enumerate(chat["expressions"] + chat["errors"]):
+    put(S, f"line_{i:02}", text)
