@@ -18,10 +18,12 @@ constexpr const char* analysis = "head-scores";
 const std::vector<std::pair<std::string, QString>> offered{{"n_sequences", QObject::tr("Sequences")},
                                                            {"exclude_first", QObject::tr("Without BOS")}};
 
-std::vector<std::pair<std::string, QString>> column_help() {
-    return {{"induction", QObject::tr("Attention to the token that followed the last occurrence of the current one, a row's mean")},
-            {"previous_token", QObject::tr("Attention to the token just before, a row's mean")},
-            {"duplicate_token", QObject::tr("Attention to earlier occurrences of the current token, a row's mean")}};
+std::vector<TableModel::Head> heads() {
+    return {
+        {"induction", QObject::tr("Induction"),
+         QObject::tr("Attention to the token that followed the last occurrence of the current one, a row's mean")},
+        {"previous_token", QObject::tr("Previous"), QObject::tr("Attention to the token just before, a row's mean")},
+        {"duplicate_token", QObject::tr("Duplicate"), QObject::tr("Attention to earlier occurrences of the current token, a row's mean")}};
 }
 
 }  // namespace
@@ -49,7 +51,7 @@ class HeadScoresView::Sorted final : public QSortFilterProxyModel {
 
 HeadScoresView::HeadScoresView(Workspace& workspace, QWidget* parent) : QWidget(parent), workspace_(workspace) {
     model_ = new TableModel(this);
-    model_->set_column_help(column_help());
+    model_->set_heads(heads());
     sorted_ = new Sorted(*this, workspace.selection());
     sorted_->setSourceModel(model_);
     make_table();

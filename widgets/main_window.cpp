@@ -7,6 +7,7 @@
 #include <QKeyEvent>
 #include <QMessageBox>
 #include <QStatusBar>
+#include <QTabBar>
 #include <QToolBar>
 #include <QUndoView>
 
@@ -17,7 +18,7 @@
 namespace microtome {
 namespace {
 
-constexpr int layout_version = 1;
+constexpr int layout_version = 2;
 
 }  // namespace
 
@@ -34,6 +35,13 @@ MainWindow::MainWindow(std::unique_ptr<Engine> engine, std::unique_ptr<QSettings
     tabs_->setFocusPolicy(Qt::NoFocus);  // its tab bar takes the focus, but a hidden one would keep it
     tabs_->setTabBarAutoHide(true);      // one view alone needs no tab
     tabs_->addTab(patching_, tr("Patching"));
+    tabs_->setTabsClosable(true);
+    tabs_->tabBar()->setTabButton(0, QTabBar::RightSide, nullptr);  // the map stays
+    connect(tabs_, &QTabWidget::tabCloseRequested, this, [this](int tab) {
+        if (tabs_->widget(tab) != store_) return;
+        tabs_->removeTab(tab);
+        store_->close();
+    });
     setCentralWidget(tabs_);
     make_docks();
     make_status_bar();

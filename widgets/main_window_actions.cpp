@@ -21,6 +21,7 @@ void MainWindow::make_actions() {
     actions_.add({"analyse.patching", "&Analyse", tr("Activation &Patching"), QKeySequence(Qt::Key_F6),
                   tr("Run the sweep over layers, positions or heads")},
                  [this] {
+                     tabs_->setCurrentWidget(patching_);
                      if (!workspace_.run_patching())
                          show_error(workspace_.model() ? workspace_.prompts().refusal() : tr("The model is not open yet."));
                  });

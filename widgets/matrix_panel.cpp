@@ -137,7 +137,9 @@ void MatrixPanel::follow(const NodeRef& current) {
 }
 
 void MatrixPanel::show_table(bool on) {
+    if (on == shows_table()) return;
     stack_->setCurrentWidget(on ? static_cast<QWidget*>(table_) : map_);
+    Q_EMIT table_shown(on);
 }
 
 void MatrixPanel::set_idle_text(const QString& text) {

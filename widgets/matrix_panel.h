@@ -37,6 +37,7 @@ class MatrixPanel : public QWidget {
 
   Q_SIGNALS:
     void synced_changed(bool on);
+    void table_shown(bool on);
 
   private:
     void link_map();

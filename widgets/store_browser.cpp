@@ -6,6 +6,7 @@
 #include <QSplitter>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <utility>
 
 #include "widgets/field_form.h"
 #include "widgets/theme.h"
@@ -34,6 +35,7 @@ StoreBrowser::StoreBrowser(Workspace& workspace, QWidget* parent) : QWidget(pare
     text_ = line();
     statistics_ = line();
     statistics_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    statistics_->setWordWrap(true);
     message_ = line();
     message_->setWordWrap(true);
     lay_out();
@@ -75,6 +77,7 @@ void StoreBrowser::lay_out() {
     table->setToolTip(tr("Read the numbers as a table (Ctrl+T)"));
     table->setAccessibleName(tr("Activations as a table"));
     connect(table, &QToolButton::toggled, panel_, &MatrixPanel::show_table);
+    connect(panel_, &MatrixPanel::table_shown, table, &QToolButton::setChecked);
     auto* second = new QHBoxLayout;
     second->addWidget(axes_, 1);
     second->addWidget(table);
@@ -136,6 +139,7 @@ void StoreBrowser::open(const QString& file) {
 }
 
 void StoreBrowser::adopt(std::shared_ptr<StoreView> store) {
+    release();
     store_ = std::move(store);
     const StoreFacts& facts = store_->facts();
     model_->set_facts(facts);
@@ -146,7 +150,7 @@ void StoreBrowser::adopt(std::shared_ptr<StoreView> store) {
         for (const StoredSite& site : facts.sites) site_->addItem(QString::fromStdString(site.name));
         prompt_->setRange(0, std::max(static_cast<int>(facts.prompts) - 1, 0));
         prompt_->setValue(0);
-        prompt_->setSuffix(tr(" of %1").arg(facts.prompts));
+        prompt_->setSuffix(tr(" of 0–%1").arg(prompt_->maximum()));
     }
     show_message({}, false);
     make_axes();
@@ -154,15 +158,37 @@ void StoreBrowser::adopt(std::shared_ptr<StoreView> store) {
     Q_EMIT opened(QFileInfo(file_).fileName());
 }
 
+void StoreBrowser::release() {
+    if (!store_) return;
+    auto work = [held = std::exchange(store_, nullptr)](RunProgress&) mutable -> JobQueue::Deliver {
+        held.reset();
+        return {};
+    };
+    jobs_.start(tr("Close the store"), std::move(work));  // moved: no copy is left to close the file here
+}
+
+void StoreBrowser::close() {
+    jobs_.cancel_all();
+    release();
+    file_.clear();
+    model_->set_facts({});
+    show_message({}, false);
+    panel_->set_grid(nullptr, {}, {});
+    for (QLabel* label : {text_, statistics_}) label->clear();
+    const QSignalBlocker quiet(site_);
+    site_->clear();
+    make_axes();
+}
+
 void StoreBrowser::fetch(std::uint64_t first, std::uint64_t count) {
-    const auto work = [this, store = store_, first, count](RunProgress& progress) -> JobQueue::Deliver {
+    const auto work = [this, store = store_, first, count](RunProgress& progress) mutable -> JobQueue::Deliver {
         auto prompts = std::make_shared<std::vector<StoredPrompt>>();
         for (std::uint64_t i = first; i < first + count; ++i) {
             progress.check();
             prompts->push_back(store->prompt(i));
         }
-        return [this, store, prompts] {
-            if (store == store_) model_->add_prompts(*prompts);
+        return [this, from = std::exchange(store, nullptr).get(), prompts] {
+            if (from == store_.get()) model_->add_prompts(*prompts);
         };
     };
     jobs_.start(tr("Read prompts"), work, {}, [this](const QString& error) {

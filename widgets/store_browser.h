@@ -22,6 +22,7 @@ class StoreBrowser : public QWidget {
 
     /// Opens on a thread of its own; what is wrong with the file is shown in `message`.
     void open(const QString& file);
+    void close();
     void choose_site(int row);
     void choose_prompt(int row);
 
@@ -52,6 +53,8 @@ class StoreBrowser : public QWidget {
     void lay_out();
     void link();
     void adopt(std::shared_ptr<StoreView> store);
+    /// Files are closed on the lane, too.
+    void release();
     void fetch(std::uint64_t first, std::uint64_t count);
     void make_axes();
     void show_axes();

@@ -2,6 +2,7 @@
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <cmath>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/sites.h"
@@ -104,8 +105,8 @@ void StoreBrowser::read_slice() {
             choice.fixed[0] = std::min<std::uint64_t>(choice.fixed[0], prompt.ids.size() - 1);
         auto slice = std::make_shared<StoreSlice>(store->slice(choice));
         progress.check();
-        return [this, store, slice, choice, stored, prompt] {
-            if (store != store_) return;
+        return [this, from = std::exchange(store, nullptr).get(), slice, choice, stored, prompt] {
+            if (from != store_.get()) return;
             if (stored.pairs && !indices_.empty()) {
                 const QSignalBlocker quiet(indices_[0].second);
                 indices_[0].second->setRange(0, std::max(static_cast<int>(prompt.ids.size()) - 1, 0));

@@ -31,7 +31,7 @@ void StoreTree::set_facts(const StoreFacts& facts) {
     facts_ = facts;
     prompts_.clear();
     fetching_ = false;
-    open_ = true;
+    open_ = !facts.file.empty();
     const auto text = [](const std::string& value) { return QString::fromStdString(value); };
     attributes_ = {{tr("model"), text(facts.model)},
                    {tr("model SHA-256"), text(facts.model_sha256)},
@@ -119,7 +119,7 @@ QString StoreTree::group_text(Group group, int column) const {
 QString StoreTree::site_text(const StoredSite& site, int column) const {
     if (column == name) return QString::fromStdString(site.name);
     if (column == size) return bytes_text(site.bytes);
-    QStringList axes{site.pairs ? tr("%1 pairs").arg(site.rows) : tr("%1 tokens").arg(site.rows)};
+    QStringList axes{QString::number(site.rows)};  // what they count is in the tool tip
     for (const std::uint64_t n : site.shape) axes << QString::number(n);
     return axes.join(QStringLiteral(" × ")) + QLatin1Char(' ') + QString::fromStdString(site.type);
 }

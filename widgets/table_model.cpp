@@ -1,5 +1,6 @@
 #include "widgets/table_model.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "widgets/field_form.h"
@@ -8,11 +9,22 @@
 namespace microtome {
 namespace {
 
-QString shown(const Cell& cell) {
+constexpr double least_plain = 0.01, most_plain = 1e4;
+
+/// A column of shares or scores reads best with the same decimals throughout, a tiny one as 0.000.
+bool is_plain(const Table& table, std::size_t column) {
+    double most = 0;
+    for (const auto& row : table.rows)
+        if (const auto* value = std::get_if<double>(&row[column]); value && std::isfinite(*value)) most = std::max(most, std::abs(*value));
+    return most >= least_plain && most < most_plain;
+}
+
+QString shown(const Cell& cell, bool plain) {
     if (const auto* text = std::get_if<std::string>(&cell)) return QString::fromStdString(*text);
     if (const auto* whole = std::get_if<std::int64_t>(&cell)) return QString::number(*whole);
     const double value = std::get<double>(cell);
-    return std::isnan(value) ? QObject::tr("no value") : number_text(value, 3);
+    if (std::isnan(value)) return QObject::tr("no value");
+    return plain && std::isfinite(value) ? QString::number(value, 'f', 3).replace(QLatin1Char('-'), QChar(0x2212)) : number_text(value, 3);
 }
 
 QVariant sortable(const Cell& cell) {
@@ -26,6 +38,8 @@ QVariant sortable(const Cell& cell) {
 void TableModel::set_table(Table table) {
     beginResetModel();
     table_ = std::move(table);
+    plain_.clear();
+    for (std::size_t column = 0; column < table_.columns.size(); ++column) plain_.push_back(is_plain(table_, column));
     endResetModel();
 }
 
@@ -43,15 +57,15 @@ QVariant TableModel::data(const QModelIndex& index, int role) const {
     if (role == Qt::TextAlignmentRole)
         return static_cast<int>((std::holds_alternative<std::string>(cell) ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
     if (role == sort_role) return sortable(cell);
-    return role == Qt::DisplayRole ? QVariant(shown(cell)) : QVariant();
+    return role == Qt::DisplayRole ? QVariant(shown(cell, plain_[static_cast<std::size_t>(index.column())])) : QVariant();
 }
 
 QVariant TableModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
     const Column& column = table_.columns[static_cast<std::size_t>(section)];
-    if (role == Qt::ToolTipRole)
-        for (const auto& [name, help] : help_)
-            if (name == column.name) return help;
+    for (const Head& head : heads_)
+        if (head.name == column.name && (role == Qt::ToolTipRole || role == Qt::DisplayRole))
+            return role == Qt::ToolTipRole ? head.help : head.title;
     if (role != Qt::DisplayRole) return {};
     return titled(column.name) + (column.unit.empty() ? QString() : QStringLiteral(" (%1)").arg(QString::fromStdString(column.unit)));
 }

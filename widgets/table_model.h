@@ -16,8 +16,12 @@ class TableModel : public QAbstractTableModel {
 
     void set_table(Table table);
     const Table& table() const { return table_; }
-    /// Tool tips of the columns' heads, by the columns' names.
-    void set_column_help(std::vector<std::pair<std::string, QString>> help) { help_ = std::move(help); }
+    /// How columns of these names are headed, instead of by their names.
+    struct Head {
+        std::string name;
+        QString title, help;
+    };
+    void set_heads(std::vector<Head> heads) { heads_ = std::move(heads); }
 
     int rowCount(const QModelIndex& parent = {}) const override;
     int columnCount(const QModelIndex& parent = {}) const override;
@@ -26,7 +30,8 @@ class TableModel : public QAbstractTableModel {
 
   private:
     Table table_;
-    std::vector<std::pair<std::string, QString>> help_;
+    std::vector<Head> heads_;
+    std::vector<bool> plain_;  // columns whose numbers are written with three decimals
 };
 
 }  // namespace microtome

@@ -14,8 +14,9 @@ namespace {
 
 /// "d_head" is the shape's name; what it counts reads better beside a map.
 std::string axis_name(const std::string& symbol) {
-    static const std::map<std::string, std::string> names{
-        {"key", "source"}, {"n_heads", "head"}, {"n_kv_heads", "head"}, {"d_mlp", "neuron"}, {"d_vocab", "token"}};
+    static const std::map<std::string, std::string> names{{"key", "source"},   {"n_heads", "head"},      {"n_kv_heads", "head"},
+                                                          {"d_mlp", "neuron"}, {"d_model", "dimension"}, {"d_head", "dimension"},
+                                                          {"d_vocab", "token"}};
     const auto found = names.find(symbol);
     return found == names.end() ? symbol : found->second;
 }

@@ -5,6 +5,7 @@
 #include <QFile>
 #include <QMimeData>
 #include <QStatusBar>
+#include <QTabWidget>
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -121,6 +122,22 @@ class TestStoreBrowser : public QObject {
         settle();
         QVERIFY(!store().panel()->map()->grid());
         QVERIFY(store().panel()->map()->message().contains("no tokens"));
+    }
+
+    void the_tab_is_closed_and_opened_again() {
+        auto* tabs = window_->findChild<QTabWidget*>();
+        QCOMPARE(tabs->currentWidget(), static_cast<QWidget*>(&store()));
+        QTest::keyClick(window_.get(), Qt::Key_F6);
+        QVERIFY(tabs->currentWidget() == window_->patching());  // what F6 computes is seen
+        QTRY_VERIFY(!window_->workspace().jobs().busy());
+        Q_EMIT tabs->tabCloseRequested(tabs->indexOf(&store()));
+        QCOMPARE(tabs->count(), 1);
+        settle();
+        QVERIFY(!store().panel()->map()->grid() && store().file().isEmpty());
+        window_->open(path("acts.h5"));
+        settle();
+        QCOMPARE(tabs->count(), 2);
+        QVERIFY(store().panel()->map()->grid());
     }
 
     void what_is_seen_is_exported() {
