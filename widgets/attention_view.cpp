@@ -50,6 +50,7 @@ AttentionView::AttentionView(Workspace& workspace, QWidget* parent) : QWidget(pa
     kind_ = new QComboBox(this);
     side_->addItems({tr("clean"), tr("corrupted"), tr("clean − corrupted")});
     kind_->addItems({tr("pattern"), tr("value-weighted")});
+    for (QComboBox* box : {side_, kind_}) box->setMinimumWidth(fontMetrics().averageCharWidth() * 11);
     layer_->setAccessibleName(tr("Layer"));
     head_->setAccessibleName(tr("Head"));
     side_->setAccessibleName(tr("Prompt"));

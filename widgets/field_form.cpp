@@ -16,6 +16,7 @@ class ChoiceEditor final : public FieldEditor {
         for (const std::string& choice : info.choices)
             box_->addItem(choice.empty() ? tr("(none)") : QString::fromStdString(choice), QString::fromStdString(choice));
         adopt(box_);
+        box_->setMinimumWidth(box_->fontMetrics().averageCharWidth() * 14);  // the longest choice must not widen the window
         connect(box_, &QComboBox::currentIndexChanged, this, [this](int row) { report(box_->itemData(row).toString().toStdString()); });
     }
     void show_value(const Json& value) override {

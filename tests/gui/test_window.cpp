@@ -311,6 +311,12 @@ class TestWindow : public QObject {
         QVERIFY(window_->statusBar()->currentMessage().contains("expected"));
     }
 
+    void fits_a_small_laptop() {
+        const QSize least = window_->minimumSizeHint();
+        QVERIFY2(least.width() <= 1280 && least.height() <= 720,
+                 qPrintable(QStringLiteral("%1 x %2").arg(least.width()).arg(least.height())));
+    }
+
     void actions_are_complete_and_shortcuts_unique() {
         QSet<QString> shortcuts;
         for (const QAction* action : window_->actions().all()) {
