@@ -17,7 +17,7 @@ ModelFacts facts_of(const Session::Impl& s, const LoadedModel& loaded, const std
     const ModelConfig& c = s.model.config;
     ModelFacts f;
     f.name = name;
-    f.path = std::filesystem::absolute(loaded.folder).lexically_normal().string();
+    f.path = std::filesystem::absolute(loaded.path).lexically_normal().string();
     f.sha256 = loaded.sha256;
     f.architecture = c.architecture;
     f.dtype = dtype_name(s.model.dtype());
@@ -88,8 +88,8 @@ std::unique_ptr<Session> Session::open(const ModelOptions& options) {
     impl->options = options;
     impl->threads = set_threads(options.threads);
     at::Device device = open_device(options.device, &impl->device_note);
-    std::filesystem::path folder = locate_model(options.model);
-    LoadedModel loaded = load_model(folder, parse_dtype(options.dtype), device);
+    std::filesystem::path path = locate_model(options.model), folder = folder_of(path);
+    LoadedModel loaded = load_model(path, parse_dtype(options.dtype), device);
     impl->model = std::move(loaded.transformer);
     if (microtome::has_tokenizer(folder)) {
         impl->tokenizer = load_tokenizer(folder);

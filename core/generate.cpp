@@ -43,6 +43,13 @@ std::vector<std::int64_t> generate(const Transformer& model, const std::vector<s
     std::int64_t offset = 0, room = model.config.n_ctx - static_cast<std::int64_t>(prompt.size());
     for (int i = 0; i < options.max_new_tokens && i <= room; ++i) {
         if (progress.stopped()) break;
+        // A text that outgrows its positions' stretch turns its cached keys anew.
+        if (angles_differ(model.config.rotary, offset, offset + static_cast<std::int64_t>(next.size()))) {
+            next = prompt;
+            next.insert(next.end(), out.begin(), out.end());
+            cache = {};
+            offset = 0;
+        }
         Tensor residual = model.residual(ids_tensor({next}), {}, {offset, &cache});
         offset += static_cast<std::int64_t>(next.size());
         Tensor p = next_distribution(model.logits(residual.narrow(1, residual.size(1) - 1, 1)).flatten(), options);

@@ -1,7 +1,8 @@
-// microtome list [analyses|models|sites|metrics]
+// microtome list [analyses|models|sites|metrics|architectures]
 #include "app/commands/cli.h"
 #include "core/base/error.h"
 #include "core/base/sites.h"
+#include "core/models/architecture.h"
 #include "hooks/metric.h"
 
 namespace microtome {
@@ -55,6 +56,8 @@ Json rows_of(const std::string& what) {
     if (what == "sites")
         for (const SiteInfo& row : site_table)
             rows.push_back({{"name", row.name}, {"hook", row.hook}, {"shape", axes_text(row)}, {"help", row.help}});
+    if (what == "architectures")
+        for (const Architecture* a : architectures()) rows.push_back({{"name", a->name}, {"summary", a->summary}});
     if (what == "metrics")
         for (const std::string& name : metric_names()) {
             Metric metric = parse_metric(name);
@@ -80,10 +83,10 @@ void run(const Options& options, const Common& common) {
 }  // namespace
 
 void add_list(CLI::App& app, Common& common) {
-    auto* command = app.add_subcommand("list", "Analyses, bundled models, sites or metrics");
+    auto* command = app.add_subcommand("list", "Analyses, bundled models, sites, metrics or architectures");
     auto options = std::make_shared<Options>();
-    command->add_option("WHAT", options->what, "analyses, models, sites or metrics")
-        ->check(CLI::IsMember({"analyses", "models", "sites", "metrics"}));
+    command->add_option("WHAT", options->what, "analyses, models, sites, metrics or architectures")
+        ->check(CLI::IsMember({"analyses", "models", "sites", "metrics", "architectures"}));
     command->add_flag("--json", common.json, "One JSON object on standard output");
     command->callback([options, &common] { run(*options, common); });
 }

@@ -30,7 +30,7 @@ ModelConfig tiny(bool llama) {
     if (llama) {
         c.norm = Norm::rms;
         c.positions = Positions::rotary;
-        c.rotary_dim = 8;
+        c.rotary.dim = 8;
         c.mlp = MlpKind::gated;
         c.activation = Activation::silu;
     }

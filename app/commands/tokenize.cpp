@@ -40,7 +40,7 @@ void run(const Options& options, const Common& common) {
         throw Error("--prompt", "one of --prompt TEXT, --file FILE and --messages FILE.json", given == 0 ? "none" : std::to_string(given));
     if (options.messages.empty() && (options.add_generation_prompt || !options.date.empty()))
         throw Error(options.date.empty() ? "--add-generation-prompt" : "--date", "--messages FILE.json beside it", "none");
-    const std::filesystem::path folder = locate_model(common.model.model);
+    const std::filesystem::path folder = folder_of(locate_model(common.model.model));
     const auto tokenizer = load_tokenizer(folder);
     if (!options.messages.empty()) {
         ChatOptions chat;

@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/llama2c_model.h"
 #include "core/base/safetensors.h"
 
 namespace microtome {
@@ -11,8 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // torch.save writes a zip archive, and wrote a bare pickle (protocol 2 and up begins with 0x80) before.
-bool is_pickle(const fs::path& file) {
-    const MappedFile mapped(file);
+bool is_pickle(const MappedFile& mapped) {
     const auto bytes = mapped.bytes();
     const std::string_view start(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 4));
     return start == std::string_view("PK\3\4", 4) || (start.size() >= 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5);
@@ -39,11 +39,20 @@ fs::path entry_of(const fs::path& folder) {
     for (const auto& item : fs::directory_iterator(folder, ignored)) {
         const fs::path extension = item.path().extension();
         if (!item.is_regular_file(ignored)) continue;
-        if (extension == ".pt" || extension == ".pth" || extension == ".ckpt" || (extension == ".bin" && is_pickle(item.path())))
+        if (extension == ".pt" || extension == ".pth" || extension == ".ckpt" ||
+            (extension == ".bin" && is_pickle(MappedFile(item.path()))))
             pickles.insert(item.path());
     }
     if (!pickles.empty()) refuse_pickle(*pickles.begin());
     throw Error(folder.string(), "model.safetensors or model.safetensors.index.json", "neither");
+}
+
+std::shared_ptr<const SafetensorsFile> open_file(const fs::path& file) {
+    auto mapping = std::make_shared<const MappedFile>(file);
+    bool llama2c = read_llama2c_header(mapping->bytes()).has_value();  // first: its width may look like a pickle's first bytes
+    if (!llama2c && is_pickle(*mapping)) refuse_pickle(file);
+    if (!llama2c && file.extension() != ".bin") return std::make_shared<SafetensorsFile>(file);
+    return std::make_shared<SafetensorsFile>(mapping, parse_llama2c(mapping->bytes(), file.string()));
 }
 
 // NOTE: decided by the text alone: in the hub's cache every file is a symbolic link out of the folder.
@@ -60,8 +69,7 @@ Checkpoint::Checkpoint(const fs::path& folder_or_file) : path_(folder_or_file) {
         open_shards(entry);
         return;
     }
-    if (fs::is_regular_file(entry) && is_pickle(entry)) refuse_pickle(entry);
-    shards_.push_back(std::make_shared<SafetensorsFile>(entry));
+    shards_.push_back(open_file(entry));
     for (const StoredTensor& t : shards_.front()->tensors()) {
         tensors_.push_back(&t);
         index_[t.name] = &t;
@@ -120,11 +128,18 @@ std::vector<std::shared_ptr<const MappedFile>> Checkpoint::mappings() const {
 }
 
 std::string Checkpoint::sha256() const {
-    if (shards_.size() == 1) return microtome::sha256(shards_.front()->mapping()->bytes());
+    if (shards_.size() == 1) return remembered_sha256(shards_.front()->path());
     std::string lines;
-    for (const auto& shard : shards_)
-        lines += microtome::sha256(shard->mapping()->bytes()) + "  " + shard->path().filename().string() + "\n";
+    for (const auto& shard : shards_) lines += remembered_sha256(shard->path()) + "  " + shard->path().filename().string() + "\n";
     return microtome::sha256(lines);
+}
+
+void Checkpoint::release(const StoredTensor& tensor) const {
+    for (const auto& shard : shards_) {
+        auto whole = shard->mapping()->bytes();
+        if (tensor.bytes.data() >= whole.data() && tensor.bytes.data() < whole.data() + whole.size())
+            shard->mapping()->release(tensor.bytes);
+    }
 }
 
 }  // namespace microtome

@@ -71,6 +71,13 @@ MappedFile::~MappedFile() {
     if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::release(std::span<const std::byte> bytes) const {
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data()), end = begin + bytes.size();
+    const std::uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;  // whole pages only: neighbours stay
+    if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 AtomicFile::AtomicFile(std::filesystem::path file) : file_(std::move(file)) {
     temporary_ = file_;
     temporary_ += ".tmp-" + std::to_string(::getpid());
@@ -105,11 +112,6 @@ void write_file(const std::filesystem::path& file, std::string_view bytes) {
     AtomicFile out(file);
     out.write(bytes);
     out.commit();
-}
-
-std::string sha256_file(const std::filesystem::path& file) {
-    MappedFile mapped(file);
-    return sha256(mapped.bytes());
 }
 
 }  // namespace microtome

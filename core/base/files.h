@@ -22,6 +22,8 @@ class MappedFile {
     MappedFile& operator=(const MappedFile&) = delete;
 
     std::span<const std::byte> bytes() const { return {data_, size_}; }
+    /// Bytes that are not needed any more leave this process's memory; read again, they come from the file.
+    void release(std::span<const std::byte> bytes) const;
     const std::filesystem::path& path() const { return path_; }
 
   private:
@@ -55,5 +57,7 @@ void write_file(const std::filesystem::path& file, std::string_view bytes);
 std::string sha256(std::span<const std::byte> bytes);
 std::string sha256(std::string_view text);
 std::string sha256_file(const std::filesystem::path& file);
+/// The same; of a large file it is kept in the user's cache folder, under the file's identity, size and times of change.
+std::string remembered_sha256(const std::filesystem::path& file);
 
 }  // namespace microtome

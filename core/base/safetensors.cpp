@@ -140,10 +140,15 @@ SafetensorsContent parse_safetensors(std::span<const std::byte> file, const std:
     return content;
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& file)
-    : mapping_(std::make_shared<MappedFile>(file)), content_(parse_safetensors(mapping_->bytes(), file.string())) {
+SafetensorsFile::SafetensorsFile(std::shared_ptr<const MappedFile> mapping, SafetensorsContent content)
+    : mapping_(std::move(mapping)), content_(std::move(content)) {
     for (std::size_t i = 0; i < content_.tensors.size(); ++i) index_[content_.tensors[i].name] = i;
 }
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : SafetensorsFile(std::make_shared<const MappedFile>(file)) {}
+
+SafetensorsFile::SafetensorsFile(const std::shared_ptr<const MappedFile>& mapping)
+    : SafetensorsFile(mapping, parse_safetensors(mapping->bytes(), mapping->path().string())) {}
 
 const StoredTensor* SafetensorsFile::find(std::string_view name) const {
     auto it = index_.find(name);

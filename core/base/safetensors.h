@@ -43,6 +43,8 @@ SafetensorsContent parse_safetensors(std::span<const std::byte> file, const std:
 class SafetensorsFile {
   public:
     explicit SafetensorsFile(const std::filesystem::path& file);
+    /// Tensors that another format's parser found in `mapping`.
+    SafetensorsFile(std::shared_ptr<const MappedFile> mapping, SafetensorsContent content);
     SafetensorsFile(const SafetensorsFile&) = delete;
     SafetensorsFile& operator=(const SafetensorsFile&) = delete;
 
@@ -53,13 +55,15 @@ class SafetensorsFile {
     std::shared_ptr<const MappedFile> mapping() const { return mapping_; }
 
   private:
+    explicit SafetensorsFile(const std::shared_ptr<const MappedFile>& mapping);
+
     std::shared_ptr<const MappedFile> mapping_;
     SafetensorsContent content_;
     std::unordered_map<std::string_view, std::size_t> index_;  // views of the names in content_
 };
 
-/// A model's weights: a folder with `model.safetensors` or `model.safetensors.index.json`, or one such file. A pickle is refused with the
-/// line that converts it.
+/// A model's weights: a folder with `model.safetensors` or `model.safetensors.index.json`, one such file, or a llama2.c model. A pickle is
+/// refused with the line that converts it.
 class Checkpoint {
   public:
     explicit Checkpoint(const std::filesystem::path& folder_or_file);
@@ -75,8 +79,11 @@ class Checkpoint {
     std::vector<std::filesystem::path> files() const;
     /// Hold this as long as a tensor uses the bytes.
     std::vector<std::shared_ptr<const MappedFile>> mappings() const;
-    /// SHA-256 of the file. Of several: of what `sha256sum SHARD...` prints for them in name order. Reads every byte.
+    /// SHA-256 of the file. Of several: of what `sha256sum SHARD...` prints for them in name order. Reads every byte, unless it is
+    /// remembered (files.h). From any thread.
     std::string sha256() const;
+    /// The tensor was copied: its bytes leave this process's memory.
+    void release(const StoredTensor& tensor) const;
 
   private:
     void open_shards(const std::filesystem::path& index);

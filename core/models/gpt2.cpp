@@ -48,7 +48,7 @@ Transformer load(const ModelConfig& c, Weights& weights) {
     t.W_pos = weights.take(root + "wpe.weight", {c.n_ctx, m});
     for (int l = 0; l < c.n_layers; ++l) {
         std::string at = root + "h." + std::to_string(l) + ".";
-        Block b = empty_block(c);
+        Block b = empty_block(c, l);
         b.ln1 = norm(at + "ln_1");
         Linear fused = linear(at + "attn.c_attn", m, 3 * m);
         Linear* parts[] = {&b.attn.q, &b.attn.k, &b.attn.v};

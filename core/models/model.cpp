@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <future>
 
 #include "core/base/error.h"
+#include "core/base/llama2c_model.h"
 #include "core/models/architecture.h"
 
 namespace microtome {
@@ -79,7 +81,7 @@ fs::path locate_model(const std::string& model) {
         if (!bundled.empty() && fs::exists(bundled / "config.json", failed)) return bundled;
     }
     if (fs::is_directory(model, failed)) return model;
-    if (fs::exists(model, failed)) throw Error(model, "a model folder with config.json", "a file");
+    if (fs::is_regular_file(model, failed)) return model;
     fs::path cached = in_hub_cache(model);
     if (!cached.empty()) return cached;
     throw Error("model " + model,
@@ -87,16 +89,45 @@ fs::path locate_model(const std::string& model) {
                 "none of these");
 }
 
-LoadedModel load_model(const fs::path& folder, at::ScalarType dtype, at::Device device) {
-    fs::path file = folder / "config.json";
-    Json config = read_json(file);
-    const Architecture& architecture = architecture_of(config, file.string());
-    ModelConfig composition = architecture.configure(config, file.string());
-    auto checkpoint = std::make_shared<Checkpoint>(folder);
+fs::path folder_of(const fs::path& model) {
+    std::error_code failed;
+    return fs::is_directory(model, failed) ? model : model.has_parent_path() ? model.parent_path() : fs::path(".");
+}
+
+namespace {
+
+// A llama2.c file says its own sizes; any other weights are described by the config.json beside them.
+std::pair<Json, std::string> config_of(const fs::path& model, const Checkpoint& checkpoint) {
+    if (auto header = read_llama2c_header(checkpoint.mappings().front()->bytes())) return {llama2c_config(*header), model.string()};
+    fs::path file = folder_of(model) / "config.json";
+    return {read_json(file), file.string()};
+}
+
+// Weights of another type are read as numbers of this one only after their own scales are applied, which this program can't do.
+void refuse_quantized(const Json& config, const std::string& subject) {
+    if (!config.is_object() || !config.contains("quantization_config") || config["quantization_config"].is_null()) return;
+    throw Error(
+        subject + "#/quantization_config", "none: weights in float32, float16 or bfloat16",
+        config["quantization_config"].is_object() ? config["quantization_config"].value("quant_method", Json("a method")).dump() : "one");
+}
+
+}  // namespace
+
+LoadedModel load_model(const fs::path& model, at::ScalarType dtype, at::Device device) {
+    std::error_code failed;
+    bool folder = fs::is_directory(model, failed);
+    // The config first: it says most about a model that can't be read, and needs no weights.
+    if (folder) architecture_of(read_json(model / "config.json"), (model / "config.json").string());
+    auto checkpoint = std::make_shared<Checkpoint>(model);
+    auto [config, subject] = config_of(model, *checkpoint);
+    const Architecture& architecture = architecture_of(config, subject);
+    refuse_quantized(config, subject);
+    ModelConfig composition = architecture.configure(config, subject);
+    // Hashed beside the reading: a thread that calls no torch.
+    auto sha256 = std::async(std::launch::async, [checkpoint] { return checkpoint->sha256(); });
     Weights weights(checkpoint);
-    LoadedModel loaded{folder, checkpoint->sha256(), {}};
-    loaded.transformer = convert(architecture.load(composition, weights), dtype, device);
-    return loaded;
+    Transformer transformer = convert(architecture.load(composition, weights), dtype, device);
+    return {model, sha256.get(), std::move(transformer)};
 }
 
 }  // namespace microtome

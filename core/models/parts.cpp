@@ -45,27 +45,35 @@ Tensor NormLayer::operator()(const Tensor& x) const {
 Tensor NormLayer::operator()(const Tensor& x, const Tap& tap, Site scale_site, Site normalized_site) const {
     if (kind == Norm::none) return x;
     bool watched = tap.wants(scale_site) || tap.wants(normalized_site);
-    if (!watched && kind == Norm::layer) return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
+    if (!watched && kind == Norm::layer && offset == 0) return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
     Tensor h = widened(x);
     if (kind == Norm::layer) h = h - h.mean(-1, true);
     Tensor scale = tap(scale_site, (h.pow(2).mean(-1, true) + eps).sqrt());
     Tensor y = tap(normalized_site, (h / scale).to(x.scalar_type()));
-    if (weight.defined()) y = y * weight;
+    if (weight.defined()) y = y * (offset != 0 ? weight + offset : weight);
     return bias.defined() ? y + bias : y;
 }
 
-Tensor causal_mask(std::int64_t queries, std::int64_t keys, std::int64_t offset, const Tensor& like) {
+const RotaryAngles& Context::angles(const Rotary& rotary, std::int64_t positions, const Tensor& like) {
+    for (const RotaryAngles& known : made)
+        if (known.positions == positions && known.rotary == rotary) return known;
+    return made.emplace_back(rotary_angles(rotary, offset, positions, like));
+}
+
+Tensor causal_mask(std::int64_t queries, std::int64_t keys, std::int64_t offset, int window, const Tensor& like) {
     auto index = like.options().dtype(at::kLong).requires_grad(false);
-    return at::arange(keys, index).unsqueeze(0) > (at::arange(queries, index) + offset).unsqueeze(1);
+    Tensor ahead = at::arange(keys, index).unsqueeze(0) - (at::arange(queries, index) + offset).unsqueeze(1);
+    return window > 0 ? (ahead > 0).logical_or(ahead <= -window) : ahead > 0;
 }
 
 Tensor Attention::operator()(const AttentionInputs& in, const Tap& tap, Context& context, int layer) const {
-    Tensor query = tap(Site::q, project(q, in.q, n_heads));
-    Tensor key = tap(Site::k, project(k, in.k, n_kv_heads));
+    Tensor query = q_norm(tap(Site::q, project(q, in.q, n_heads)), tap, Site::q_norm_scale, Site::q_norm_normalized);
+    Tensor key = k_norm(tap(Site::k, project(k, in.k, n_kv_heads)), tap, Site::k_norm_scale, Site::k_norm_normalized);
     Tensor value = tap(Site::v, project(v, in.v, n_kv_heads));
-    if (rotary_dim > 0) {
-        query = tap(Site::rot_q, rotate(query, context.offset));
-        key = tap(Site::rot_k, rotate(key, context.offset));
+    if (rotary.dim > 0) {
+        const RotaryAngles& angles = context.angles(rotary, query.size(1), query);
+        query = tap(Site::rot_q, rotate(query, angles));
+        key = tap(Site::rot_k, rotate(key, angles));
     }
     if (context.cache) {
         auto& cache = *context.cache;
@@ -85,40 +93,38 @@ Tensor Attention::project(const Linear& part, const Tensor& x, int heads) const 
     return part.bias.defined() ? y + part.bias.view({heads, d_head}) : y;
 }
 
-// Rotary positions (Su et al. 2021) in the half-split form: dimension i is paired with i + rotary_dim/2.
-Tensor Attention::rotate(const Tensor& x, std::int64_t offset) const {
-    auto wide = x.options().dtype(x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat).requires_grad(false);
-    int half = rotary_dim / 2;
-    Tensor frequency = at::pow(rotary_base, at::arange(0, half, wide) * (-2.0 / rotary_dim));
-    Tensor angle = at::arange(offset, offset + x.size(1), wide).unsqueeze(1) * frequency;  // (pos, half)
-    Tensor cos = angle.cos().unsqueeze(1), sin = angle.sin().unsqueeze(1);                 // (pos, 1, half)
-    Tensor h = widened(x);
-    Tensor a = h.narrow(-1, 0, half), b = h.narrow(-1, half, half);
-    Tensor turned = at::cat({a * cos - b * sin, b * cos + a * sin}, -1);
-    if (rotary_dim < d_head) turned = at::cat({turned, h.narrow(-1, rotary_dim, d_head - rotary_dim)}, -1);
-    return turned.to(x.scalar_type());
-}
-
-// Softmax(q·k) v: fused, unless a site inside it is asked for. Returns (batch, pos, head, d_head).
+// Softmax(q·k) v: fused, unless a site inside it is asked for or scores are capped. Returns (batch, pos, head, d_head).
 Tensor Attention::mix(const Tensor& q_, const Tensor& k_, const Tensor& v_, const Tap& tap, std::int64_t offset) const {
     Tensor query = q_.transpose(1, 2), key = k_.transpose(1, 2), value = v_.transpose(1, 2);  // (b, h, p, e), (b, k, s, e)
+    bool watched = tap.wants(Site::attn_scores) || tap.wants(Site::pattern);
+    if (!watched && score_cap == 0) return fused(query, key, value, offset);
     std::int64_t b = query.size(0), p = query.size(2), s = key.size(2), group = n_heads / n_kv_heads;
-    if (!tap.wants(Site::attn_scores) && !tap.wants(Site::pattern)) {
-        bool square = p == s && offset == 0;
-        std::optional<Tensor> mask;
-        if (!square && p > 1) mask = causal_mask(p, s, offset, query).logical_not();
-        return at::scaled_dot_product_attention(query, key, value, mask, 0.0, square && p > 1, score_scale, group > 1).transpose(1, 2);
-    }
-    Tensor grouped = query.reshape({b, n_kv_heads, group, p, d_head});
-    Tensor scores = at::matmul(grouped, key.unsqueeze(2).transpose(-1, -2)).mul(score_scale).view({b, n_heads, p, s});
-    scores = scores.masked_fill(causal_mask(p, s, offset, query), -INFINITY);
-    Tensor seen = tap(Site::attn_scores, scores);
+    Tensor made = scores(query, key, offset);
+    Tensor seen = tap(Site::attn_scores, made);
     Tensor pattern = at::softmax(widened(seen), -1).to(query.scalar_type());
     // NOTE: a query that a patch left without any source attends to nothing; only then is a NaN of the softmax made 0.
-    if (!seen.is_same(scores)) pattern = pattern.masked_fill((seen == -INFINITY).all(-1, true), 0);
+    if (!seen.is_same(made)) pattern = pattern.masked_fill((seen == -INFINITY).all(-1, true), 0);
     pattern = tap(Site::pattern, pattern);
     Tensor z = at::matmul(pattern.reshape({b, n_kv_heads, group, p, s}), value.unsqueeze(2));
     return z.view({b, n_heads, p, d_head}).transpose(1, 2);
+}
+
+Tensor Attention::fused(const Tensor& query, const Tensor& key, const Tensor& value, std::int64_t offset) const {
+    std::int64_t p = query.size(2), s = key.size(2);
+    bool far = window > 0 && s > window, square = p == s && offset == 0 && !far;
+    std::optional<Tensor> mask;
+    if (far || (!square && p > 1)) mask = causal_mask(p, s, offset, window, query).logical_not();
+    return at::scaled_dot_product_attention(query, key, value, mask, 0.0, square && p > 1, score_scale, n_heads > n_kv_heads)
+        .transpose(1, 2);
+}
+
+// (b, h, p, e), (b, k, s, e) -> scaled, capped (Gemma Team 2024) and masked scores (b, h, p, s)
+Tensor Attention::scores(const Tensor& query, const Tensor& key, std::int64_t offset) const {
+    std::int64_t b = query.size(0), p = query.size(2), s = key.size(2);
+    Tensor grouped = query.reshape({b, n_kv_heads, n_heads / n_kv_heads, p, d_head});
+    Tensor x = at::matmul(grouped, key.unsqueeze(2).transpose(-1, -2)).mul(score_scale).view({b, n_heads, p, s});
+    if (score_cap > 0) x = at::tanh(x / score_cap) * score_cap;
+    return x.masked_fill(causal_mask(p, s, offset, window, query), -INFINITY);
 }
 
 Tensor Attention::write(const Tensor& z, const Tap& tap) const {
@@ -132,6 +138,7 @@ Tensor Attention::write(const Tensor& z, const Tap& tap) const {
 Tensor Mlp::operator()(const Tensor& x, const Tap& tap) const {
     Tensor post = activate(tap(Site::mlp_pre, in(x)), activation);
     if (kind == MlpKind::gated) post = post * tap(Site::mlp_pre_linear, linear(x));
+    if (post_bias.defined()) post = post + post_bias;
     return out(tap(Site::mlp_post, post));
 }
 
@@ -161,10 +168,12 @@ AttentionInputs Block::read(const Tensor& x, const Tap& tap) const {
 Tensor Block::operator()(Tensor x, const Tap& outer, Context& context, int layer) const {
     Tap tap = outer.at(layer);
     x = tap(Site::resid_pre, x);
-    Tensor attn_out = tap(Site::attn_out, attn(read(x, tap), tap, context, layer));
+    Tensor written = attn(read(x, tap), tap, context, layer);
+    Tensor attn_out = tap(Site::attn_out, ln1_post(written, tap, Site::ln1_post_scale, Site::ln1_post_normalized));
     if (mlp.kind == MlpKind::none) return tap(Site::resid_post, x + attn_out);
     Tensor mid = parallel ? x : tap(Site::resid_mid, x + attn_out);
-    Tensor mlp_out = tap(Site::mlp_out, mlp(ln2(tap(Site::mlp_in, mid), tap, Site::ln2_scale, Site::ln2_normalized), tap));
+    written = mlp(ln2(tap(Site::mlp_in, mid), tap, Site::ln2_scale, Site::ln2_normalized), tap);
+    Tensor mlp_out = tap(Site::mlp_out, ln2_post(written, tap, Site::ln2_post_scale, Site::ln2_post_normalized));
     return tap(Site::resid_post, parallel ? x + attn_out + mlp_out : mid + mlp_out);
 }
 

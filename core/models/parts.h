@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "core/config.h"
+#include "core/models/rotary.h"
 #include "core/tap.h"
 #include "core/tensor.h"
 
@@ -20,7 +22,8 @@ struct Linear {
 struct NormLayer {
     Norm kind = Norm::none;
     double eps = 1e-5;
-    Tensor weight, bias;  // (d_model); undefined: 1 and 0
+    Tensor weight, bias;  // (width); undefined: 1 and 0
+    double offset = 0;    // the factor is offset + weight
     Tensor operator()(const Tensor& x, const Tap& tap, Site scale, Site normalized) const;
     /// Without sites, any leading axes.
     Tensor operator()(const Tensor& x) const;
@@ -36,6 +39,11 @@ struct KvCache {
 struct Context {
     std::int64_t offset = 0;   // position of the first token given
     KvCache* cache = nullptr;  // earlier tokens' keys and values; grows
+
+    std::deque<RotaryAngles> made = {};  // one or two kinds; references stay valid
+
+    /// Angles of `positions` tokens from `offset` on, made once a call for all layers that share them.
+    const RotaryAngles& angles(const Rotary& rotary, std::int64_t positions, const Tensor& like);
 };
 
 /// The normed stream as queries, keys and values read it: (batch, pos, d_model), or (batch, pos, head, d_model) where heads read different
@@ -45,16 +53,21 @@ struct AttentionInputs {
 };
 
 struct Attention {
-    int n_heads = 0, n_kv_heads = 0, d_head = 0, rotary_dim = 0;  // rotary_dim 0: no rotary positions
-    double score_scale = 1, rotary_base = 10000;
+    int n_heads = 0, n_kv_heads = 0, d_head = 0;
+    int window = 0;  // a query reads the last `window` tokens, its own included; 0: all before it
+    double score_scale = 1;
+    double score_cap = 0;      // c tanh(score / c); 0: not
+    Rotary rotary;             // dim 0: no rotary positions
+    NormLayer q_norm, k_norm;  // over d_head, before the rotation
     Linear q, k, v, o;
 
     Tensor operator()(const AttentionInputs& in, const Tap& tap, Context& context, int layer) const;
 
   private:
     Tensor project(const Linear& part, const Tensor& x, int heads) const;
-    Tensor rotate(const Tensor& x, std::int64_t offset) const;
     Tensor mix(const Tensor& q, const Tensor& k, const Tensor& v, const Tap& tap, std::int64_t offset) const;
+    Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t offset) const;
+    Tensor scores(const Tensor& q, const Tensor& k, std::int64_t offset) const;
     Tensor write(const Tensor& z, const Tap& tap) const;
 };
 
@@ -62,11 +75,13 @@ struct Mlp {
     MlpKind kind = MlpKind::none;
     Activation activation = Activation::gelu_tanh;
     Linear in, linear, out;  // gated: `in` is the gate, `linear` the other branch
+    Tensor post_bias;        // gated, (d_mlp): added to the product; undefined: 0
     Tensor operator()(const Tensor& x, const Tap& tap) const;
 };
 
 struct Block {
-    NormLayer ln1, ln2;
+    NormLayer ln1, ln2;            // of what attention and MLP read
+    NormLayer ln1_post, ln2_post;  // of what they write
     Attention attn;
     Mlp mlp;
     bool parallel = false;
@@ -77,7 +92,8 @@ struct Block {
     AttentionInputs read(const Tensor& x, const Tap& tap) const;
 };
 
-/// Causal mask of `queries` tokens starting at `offset` over `keys` sources: true where hidden, (queries, keys).
-Tensor causal_mask(std::int64_t queries, std::int64_t keys, std::int64_t offset, const Tensor& like);
+/// Causal mask of `queries` tokens starting at `offset` over `keys` sources: true where hidden, (queries, keys). With a window, sources
+/// that far back or farther are hidden too.
+Tensor causal_mask(std::int64_t queries, std::int64_t keys, std::int64_t offset, int window, const Tensor& like);
 
 }  // namespace microtome

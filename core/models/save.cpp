@@ -18,6 +18,12 @@ bool is_gpt2(const ModelConfig& c) {
            c.activation != Activation::silu;
 }
 
+// Neither layout's config says these: nothing that is trained here has them.
+bool can_be_saved(const ModelConfig& c) {
+    return c.embed_scale == 1 && c.norm_offset == 0 && c.norm_affine && !c.shared_norm && !c.post_norms && !c.qk_norm &&
+           c.windows.empty() && c.score_cap == 0 && c.logit_cap == 0 && c.rotary.kind == RotaryKind::plain && !c.rotary.interleaved;
+}
+
 struct Writer {
     std::vector<Tensor> kept;  // bytes live until the file is written
     std::vector<StoredTensor> out;
@@ -96,8 +102,8 @@ Json lens_config(const ModelConfig& c) {
                                         : c.positions == Positions::rotary ? "rotary"
                                                                            : "none";
     if (c.positions == Positions::rotary) {
-        json["rotary_dim"] = c.rotary_dim;
-        json["rotary_base"] = c.rotary_base;
+        json["rotary_dim"] = c.rotary.dim;
+        json["rotary_base"] = c.rotary.base;
     }
     if (c.parallel) json["parallel_attn_mlp"] = true;
     if (c.score_scale > 0) json["attn_scale"] = 1 / c.score_scale;
@@ -128,7 +134,7 @@ void put_lens(Writer& w, const Transformer& t) {
         norm(at + "ln2", b.ln2);
         bool gated = c.mlp == MlpKind::gated;
         w.put_if(at + (gated ? "mlp.W_gate" : "mlp.W_in"), b.mlp.in.weight);
-        w.put_if(at + "mlp.b_in", b.mlp.in.bias);
+        w.put_if(at + "mlp.b_in", gated ? b.mlp.post_bias : b.mlp.in.bias);
         if (gated) w.put(at + "mlp.W_in", b.mlp.linear.weight);
         w.put_if(at + "mlp.W_out", b.mlp.out.weight);
         w.put_if(at + "mlp.b_out", b.mlp.out.bias);
@@ -143,6 +149,7 @@ void put_lens(Writer& w, const Transformer& t) {
 void save_model(const std::filesystem::path& folder, const Transformer& model, const std::map<std::string, std::string>& metadata) {
     std::filesystem::create_directories(folder);
     const ModelConfig& c = model.config;
+    if (!can_be_saved(c)) throw Error("model to save", "a composition of GPT-2's or TransformerLens' config", c.architecture);
     if (c.mlp == MlpKind::gated && model.blocks[0].mlp.in.bias.defined())
         throw Error("model to save", "a gated MLP without biases", "one with biases");
     Writer writer;

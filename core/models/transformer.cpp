@@ -21,6 +21,10 @@ void check_ids(const ModelConfig& config, const Tensor& ids, std::int64_t offset
     if (config.positions == Positions::learned && offset + ids.size(1) > config.n_ctx)
         throw Error("prompt length", "at most " + std::to_string(config.n_ctx) + " tokens (the model's context)",
                     std::to_string(offset + ids.size(1)));
+    // What was cached stays turned as it was: a longer text that turns it otherwise has to be read anew.
+    if (config.positions == Positions::rotary && offset > 0 && angles_differ(config.rotary, offset, offset + ids.size(1)))
+        throw Error("cached tokens", "at most " + std::to_string(config.rotary.original_n_ctx) + " tokens before these positions stretch",
+                    std::to_string(offset + ids.size(1)));
 }
 
 template <class Part>
@@ -36,22 +40,25 @@ struct Maker {
     Linear linear(std::int64_t in, std::int64_t out) const {
         return {at::zeros({in, out}, options), biased ? at::zeros({out}, options) : Tensor()};
     }
-    NormLayer norm(const ModelConfig& c) const {
-        NormLayer n{c.norm, c.eps, {}, {}};
-        if (c.norm != Norm::none) n.weight = at::ones({c.d_model}, options);
-        if (c.norm == Norm::layer) n.bias = at::zeros({c.d_model}, options);
+    NormLayer norm(const ModelConfig& c, int width) const {
+        NormLayer n{c.norm, c.eps, {}, {}, c.norm_offset};
+        if (c.norm != Norm::none && c.norm_affine) n.weight = at::full({width}, 1 - c.norm_offset, options);
+        if (c.norm == Norm::layer && c.norm_affine) n.bias = at::zeros({width}, options);
         return n;
     }
-    Block block(const ModelConfig& c) const {
-        Block b = empty_block(c);
+    Block block(const ModelConfig& c, int layer) const {
+        Block b = empty_block(c, layer);
         std::int64_t wide = std::int64_t{c.n_heads} * c.d_head, narrow = std::int64_t{c.n_kv_heads} * c.d_head;
-        b.ln1 = norm(c);
+        b.ln1 = norm(c, c.d_model);
+        if (c.post_norms) b.ln1_post = norm(c, c.d_model);
+        if (c.qk_norm) b.attn.q_norm = norm(c, c.d_head), b.attn.k_norm = norm(c, c.d_head);
         b.attn.q = linear(c.d_model, wide);
         b.attn.k = linear(c.d_model, narrow);
         b.attn.v = linear(c.d_model, narrow);
         b.attn.o = linear(wide, c.d_model);
         if (c.mlp == MlpKind::none) return b;
-        b.ln2 = norm(c);
+        b.ln2 = c.shared_norm ? b.ln1 : norm(c, c.d_model);
+        if (c.post_norms) b.ln2_post = norm(c, c.d_model);
         b.mlp.in = linear(c.d_model, c.d_mlp);
         if (c.mlp == MlpKind::gated) b.mlp.linear = linear(c.d_model, c.d_mlp);
         b.mlp.out = linear(c.d_mlp, c.d_model);
@@ -64,7 +71,10 @@ struct Maker {
 Tensor Transformer::residual(const Tensor& ids, const Tap& tap, Context context) const {
     check_ids(config, ids, context.offset);
     std::int64_t b = ids.size(0), p = ids.size(1);
-    Tensor x = tap(Site::embed, at::embedding(W_E, ids.to(W_E.device())));
+    Tensor x = at::embedding(W_E, ids.to(W_E.device()));
+    // The factor is rounded to the weights' type first, as where these models were trained.
+    if (config.embed_scale != 1) x = x * at::scalar_tensor(config.embed_scale, x.options().requires_grad(false));
+    x = tap(Site::embed, x);
     if (W_pos.defined()) x = x + tap(Site::pos_embed, W_pos.narrow(0, context.offset, p).unsqueeze(0).expand({b, p, config.d_model}));
     for (std::size_t l = 0; l < blocks.size(); ++l) x = blocks[l](x, tap, context, static_cast<int>(l));
     return x;
@@ -72,7 +82,8 @@ Tensor Transformer::residual(const Tensor& ids, const Tap& tap, Context context)
 
 Tensor Transformer::logits(const Tensor& residual, const Tap& tap) const {
     Tensor x = tap(Site::unembed_in, ln_final(residual, tap, Site::ln_final_scale, Site::ln_final_normalized));
-    return tap(Site::unembed_out, unembed(x));
+    x = tap(Site::unembed_out, unembed(x));
+    return config.logit_cap > 0 ? at::tanh(x / config.logit_cap) * config.logit_cap : x;
 }
 
 Named Transformer::parameters() {
@@ -85,11 +96,16 @@ Named Transformer::parameters() {
         add(out, at + "attn.q", b.attn.q);
         add(out, at + "attn.k", b.attn.k);
         add(out, at + "attn.v", b.attn.v);
+        add(out, at + "attn.q_norm", b.attn.q_norm);
+        add(out, at + "attn.k_norm", b.attn.k_norm);
         add(out, at + "attn.o", b.attn.o);
-        add(out, at + "ln2", b.ln2);
+        add(out, at + "ln1_post", b.ln1_post);
+        if (!config.shared_norm) add(out, at + "ln2", b.ln2);
         add(out, at + "mlp.in", b.mlp.in);
         add(out, at + "mlp.linear", b.mlp.linear);
+        if (b.mlp.post_bias.defined()) out.emplace_back(at + "mlp.post_bias", &b.mlp.post_bias);
         add(out, at + "mlp.out", b.mlp.out);
+        add(out, at + "ln2_post", b.ln2_post);
     }
     add(out, "ln_final", ln_final);
     if (!config.tied) out.emplace_back("unembed.weight", &unembed.weight);
@@ -104,15 +120,16 @@ std::int64_t Transformer::count_parameters() const {
     return n;
 }
 
-Block empty_block(const ModelConfig& c) {
+Block empty_block(const ModelConfig& c, int layer) {
     Block b;
     b.parallel = c.parallel;
     b.attn.n_heads = c.n_heads;
     b.attn.n_kv_heads = c.n_kv_heads;
     b.attn.d_head = c.d_head;
     b.attn.score_scale = c.score_scale > 0 ? c.score_scale : 1.0 / std::sqrt(c.d_head);
-    b.attn.rotary_dim = c.positions == Positions::rotary ? c.rotary_dim : 0;
-    b.attn.rotary_base = c.rotary_base;
+    b.attn.score_cap = c.score_cap;
+    b.attn.window = c.window(layer);
+    if (c.positions == Positions::rotary) b.attn.rotary = b.attn.window > 0 && c.rotary_windowed.dim > 0 ? c.rotary_windowed : c.rotary;
     b.mlp.kind = c.mlp;
     b.mlp.activation = c.activation;
     return b;
@@ -124,8 +141,8 @@ Transformer make_transformer(const ModelConfig& c, at::ScalarType dtype) {
     t.config = c;
     t.W_E = at::zeros({c.d_vocab, c.d_model}, make.options);
     if (c.positions == Positions::learned) t.W_pos = at::zeros({c.n_ctx, c.d_model}, make.options);
-    for (int l = 0; l < c.n_layers; ++l) t.blocks.push_back(make.block(c));
-    if (c.final_norm) t.ln_final = make.norm(c);
+    for (int l = 0; l < c.n_layers; ++l) t.blocks.push_back(make.block(c, l));
+    if (c.final_norm) t.ln_final = make.norm(c, c.d_model);
     t.unembed.weight = c.tied ? t.W_E.t() : at::zeros({c.d_model, c.d_vocab}, make.options);
     return t;
 }
@@ -138,6 +155,17 @@ bool has_site(const ModelConfig& c, Site site) {
         case Site::rot_q:
         case Site::rot_k:
             return c.positions == Positions::rotary;
+        case Site::q_norm_scale:
+        case Site::q_norm_normalized:
+        case Site::k_norm_scale:
+        case Site::k_norm_normalized:
+            return c.qk_norm;
+        case Site::ln1_post_scale:
+        case Site::ln1_post_normalized:
+            return c.post_norms;
+        case Site::ln2_post_scale:
+        case Site::ln2_post_normalized:
+            return c.post_norms && mlp;
         case Site::attn_in:
             return c.n_kv_heads == c.n_heads;
         case Site::ln1_scale:
@@ -190,6 +218,8 @@ Tensor ids_tensor(const std::vector<std::vector<std::int64_t>>& rows) {
 Transformer convert(Transformer model, at::ScalarType dtype, at::Device device) {
     for (auto& [name, tensor] : model.parameters()) *tensor = tensor->to(device, dtype);
     if (model.config.tied) model.unembed.weight = model.W_E.t();
+    if (model.config.shared_norm)
+        for (Block& block : model.blocks) block.ln2 = block.ln1;
     return model;
 }
 

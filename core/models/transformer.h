@@ -30,8 +30,8 @@ struct Transformer {
     at::Device device() const { return W_E.device(); }
 };
 
-/// A block of this composition without weights yet.
-Block empty_block(const ModelConfig& config);
+/// Layer `layer` of this composition without weights yet.
+Block empty_block(const ModelConfig& config, int layer);
 /// The transformer of `config` with its weights allocated: matrices and biases 0, norm weights 1.
 Transformer make_transformer(const ModelConfig& config, at::ScalarType dtype = at::kFloat);
 

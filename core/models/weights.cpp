@@ -1,6 +1,9 @@
 #include "core/models/weights.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <atomic>
 
 #include "core/base/error.h"
 #include "core/base/sites.h"
@@ -23,10 +26,24 @@ at::ScalarType floating(const StoredTensor& stored) {
     }
 }
 
-// A sum reads the memory once and is not finite if an element is not; only then each element is looked at.
+// NaN and infinity have all bits of the exponent set. Read once, without a copy.
+template <typename Word>
+std::int64_t count_not_finite(const Tensor& x, Word exponent) {
+    const auto* words = static_cast<const Word*>(x.const_data_ptr());
+    std::atomic<std::int64_t> bad = 0;
+    at::parallel_for(0, x.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
+        std::int64_t here = 0;
+        for (std::int64_t i = begin; i < end; ++i) here += (words[i] & exponent) == exponent;
+        bad += here;
+    });
+    return bad;
+}
+
 void check_finite(const Tensor& x, const std::string& subject) {
-    if (std::isfinite(x.sum(at::kDouble).item<double>())) return;
-    std::int64_t bad = at::isfinite(x).logical_not().sum().item<std::int64_t>();
+    std::int64_t bad = x.scalar_type() == at::kDouble  ? count_not_finite<std::uint64_t>(x, 0x7ff0000000000000)
+                       : x.scalar_type() == at::kFloat ? count_not_finite<std::uint32_t>(x, 0x7f800000)
+                       : x.scalar_type() == at::kHalf  ? count_not_finite<std::uint16_t>(x, 0x7c00)
+                                                       : count_not_finite<std::uint16_t>(x, 0x7f80);
     if (bad > 0) throw Error(subject, "finite weights", std::to_string(bad) + " of " + std::to_string(x.numel()) + " NaN or infinite");
 }
 
@@ -58,6 +75,10 @@ Tensor Weights::take(const std::string& name, const std::vector<std::int64_t>& s
 
 Tensor Weights::take_if(const std::string& name, const std::vector<std::int64_t>& shape) {
     return has(name) ? take(name, shape) : Tensor();
+}
+
+void Weights::release(const std::string& name) const {
+    checkpoint_->release(checkpoint_->at(name));
 }
 
 void Weights::finish(const std::vector<std::string>& may_be_left) const {

@@ -20,6 +20,8 @@ class Weights {
     Tensor take(const std::string& name, const std::vector<std::int64_t>& shape);
     /// Undefined where the file has none.
     Tensor take_if(const std::string& name, const std::vector<std::int64_t>& shape);
+    /// What was taken under this name has been copied: the file's bytes need no memory any more.
+    void release(const std::string& name) const;
     /// An Error names a tensor that nobody took and that no pattern allows to be left: the model is not what its config says.
     void finish(const std::vector<std::string>& may_be_left) const;
 

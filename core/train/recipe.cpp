@@ -41,8 +41,8 @@ ModelConfig read_model(JsonReader json) {
     c.positions = choose(json, "positions",
                          std::array<std::pair<const char*, Positions>, 3>{
                              {{"learned", Positions::learned}, {"rotary", Positions::rotary}, {"none", Positions::none}}});
-    c.rotary_dim = c.positions == Positions::rotary ? c.d_head : 0;
-    if (c.positions == Positions::rotary) c.rotary_base = positive(json, "rotary_base", c.rotary_base);
+    c.rotary.dim = c.positions == Positions::rotary ? c.d_head : 0;
+    if (c.positions == Positions::rotary) c.rotary.base = positive(json, "rotary_base", c.rotary.base);
     c.mlp = choose(
         json, "mlp",
         std::array<std::pair<const char*, MlpKind>, 3>{{{"plain", MlpKind::plain}, {"gated", MlpKind::gated}, {"none", MlpKind::none}}});

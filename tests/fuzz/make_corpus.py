@@ -354,3 +354,25 @@ for name, text in chat["templates"].items():
     put(S, name, text)
 for i, (text, _) in enumerate(chat["expressions"] + chat["errors"]):
     put(S, f"line_{i:02}", text)
+
+def llama2c(dim, hidden, layers, heads, kv, vocab, seq, floats=None, extra=b""):
+    d, v, narrow = dim, abs(vocab), dim // max(heads, 1) * kv
+    n = v * d + layers * (2 * d + 2 * d * d + 2 * narrow * d + 3 * hidden * d) + d + seq * (dim // max(heads, 1) // 2) * 2 + (v * d if vocab < 0 else 0)
+    return struct.pack("<7i", dim, hidden, layers, heads, kv, vocab, seq) + bytes(4 * (n if floats is None else floats)) + extra
+
+
+L = "llama2c_model"
+put(L, "shared", llama2c(4, 6, 2, 2, 1, 5, 3))
+put(L, "own_unembedding", llama2c(4, 6, 1, 2, 2, -5, 3))
+put(L, "one_float_short", llama2c(4, 6, 1, 2, 2, 5, 3)[:-4])
+put(L, "one_byte_more", llama2c(4, 6, 1, 2, 2, 5, 3, extra=b"x"))
+put(L, "header_only", llama2c(4, 6, 1, 2, 2, 5, 3, floats=0))
+put(L, "no_heads", llama2c(4, 6, 1, 0, 0, 5, 3, floats=9))
+put(L, "negative", llama2c(-4, 6, 1, 2, 2, 5, 3, floats=9))
+put(L, "smallest_vocabulary", llama2c(4, 6, 1, 2, 2, -2**31, 3, floats=9))
+put(L, "largest", llama2c(2**31 - 1, 2**31 - 1, 2**31 - 1, 1, 1, 2**31 - 1, 2**31 - 1, floats=9))
+put(L, "many_layers", llama2c(4, 6, 1000000, 2, 2, 5, 3, floats=9))
+put(L, "heads_do_not_divide", llama2c(4, 6, 1, 3, 1, 5, 3, floats=99))
+put(L, "odd_head", llama2c(6, 6, 1, 2, 2, 5, 3, floats=300))
+put(L, "empty", b"")
+put(L, "seven_sizes_cut", b"\4\0\0\0\6\0")

@@ -108,7 +108,7 @@ void TestSites::a_wrong_part_is_named_data() {
     row(
         "epsilon 1e-3 for 1e-4", "gpt2-untied", [](Transformer& t) { t.blocks[1].ln2.eps = 1e-3; }, "blocks.1.ln2.hook_scale");
     row(
-        "rotary base", "llama", [](Transformer& t) { t.blocks[0].attn.rotary_base = 5001; }, "blocks.0.attn.hook_rot_q");
+        "rotary base", "llama", [](Transformer& t) { t.blocks[0].attn.rotary.base = 5001; }, "blocks.0.attn.hook_rot_q");
     row(
         "score scale", "attn-only", [](Transformer& t) { t.blocks[1].attn.score_scale *= 1.0001; }, "blocks.1.attn.hook_attn_scores");
     row(
