@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "widgets/combo_width.h"
 #include "widgets/grid_node.h"
 #include "widgets/token_text.h"
 
@@ -50,7 +51,7 @@ AttentionView::AttentionView(Workspace& workspace, QWidget* parent) : QWidget(pa
     kind_ = new QComboBox(this);
     side_->addItems({tr("clean"), tr("corrupted"), tr("clean − corrupted")});
     kind_->addItems({tr("pattern"), tr("value-weighted")});
-    for (QComboBox* box : {side_, kind_}) box->setMinimumWidth(fontMetrics().averageCharWidth() * 11);
+    for (QComboBox* box : {side_, kind_}) keep_choice_fitted(box);
     layer_->setAccessibleName(tr("Layer"));
     head_->setAccessibleName(tr("Head"));
     side_->setAccessibleName(tr("Prompt"));

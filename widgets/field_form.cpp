@@ -7,6 +7,8 @@
 #include <QSpinBox>
 #include <algorithm>
 
+#include "widgets/combo_width.h"
+
 namespace microtome {
 namespace {
 
@@ -16,13 +18,14 @@ class ChoiceEditor final : public FieldEditor {
         for (const std::string& choice : info.choices)
             box_->addItem(choice.empty() ? tr("(none)") : QString::fromStdString(choice), QString::fromStdString(choice));
         adopt(box_);
-        box_->setMinimumWidth(box_->fontMetrics().averageCharWidth() * 14);  // the longest choice must not widen the window
+        keep_choice_fitted(box_);
         connect(box_, &QComboBox::currentIndexChanged, this, [this](int row) { report(box_->itemData(row).toString().toStdString()); });
     }
     void show_value(const Json& value) override {
         const QSignalBlocker quiet(box_);
         const Json now = shown(value);
         box_->setCurrentIndex(now.is_string() ? box_->findData(QString::fromStdString(now.get<std::string>())) : -1);
+        fit_choice(box_);
     }
     QWidget* control() const override { return box_; }
 

@@ -8,6 +8,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "widgets/combo_width.h"
 #include "widgets/pin_marks.h"
 
 namespace microtome {
@@ -57,7 +58,7 @@ HeadScoresView::HeadScoresView(Workspace& workspace, QWidget* parent) : QWidget(
     make_table();
     text_ = new QComboBox(this);
     text_->addItems({tr("repeated random tokens"), tr("the session's clean prompts")});
-    text_->setMinimumWidth(fontMetrics().averageCharWidth() * 14);
+    keep_choice_fitted(text_);
     text_->setAccessibleName(tr("Text to score on"));
     text_->setToolTip(tr("Random tokens twice over show what a head does whatever the text says; the prompts show what it does here"));
     for (const auto& [name, label] : offered)

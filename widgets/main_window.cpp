@@ -6,6 +6,7 @@
 #include <QFileInfo>
 #include <QKeyEvent>
 #include <QMessageBox>
+#include <QScreen>
 #include <QStatusBar>
 #include <QTabBar>
 #include <QToolBar>
@@ -58,8 +59,8 @@ MainWindow::MainWindow(std::unique_ptr<Engine> engine, std::unique_ptr<QSettings
     connect(&workspace_.document().undo_stack(), &QUndoStack::cleanChanged, this, &MainWindow::show_title);
     connect(&workspace_.selection(), &SelectionModel::pins_full, this,
             [this] { show_error(tr("All %1 pins are taken: unpin one first, or Esc clears them.").arg(SelectionModel::pin_slots)); });
-    const QRect room(0, 0, fontMetrics().height() * 80, fontMetrics().height() * 50);
-    resize(room.size());
+    const QSize wanted(fontMetrics().height() * 100, fontMetrics().height() * 58);
+    resize(wanted.boundedTo(screen()->availableSize()));
     if (settings_) {
         restoreGeometry(settings_->value(QStringLiteral("geometry")).toByteArray());
         restoreState(settings_->value(QStringLiteral("layout")).toByteArray(), layout_version);
@@ -108,7 +109,7 @@ void MainWindow::make_docks() {
     tabifyDockWidget(jobs, make_dock("dock.history", tr("History"), history, Qt::BottomDockWidgetArea));
     jobs->raise();
     const int em = fontMetrics().height();
-    resizeDocks({model, attention}, {em * 22, em * 26}, Qt::Horizontal);
+    resizeDocks({model, attention}, {em * 20, em * 24}, Qt::Horizontal);
     resizeDocks({jobs}, {em * 8}, Qt::Vertical);
 }
 
