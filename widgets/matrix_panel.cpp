@@ -149,6 +149,7 @@ void MatrixPanel::set_idle_text(const QString& text) {
 
 void MatrixPanel::show_readout(CellIndex cell) {
     readout_->setText(cell.valid() ? map_->cell_text(cell) : idle_);
+    readout_->setToolTip(readout_->text());  // a narrow window cuts it
 }
 
 }  // namespace microtome
