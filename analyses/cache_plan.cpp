@@ -75,7 +75,7 @@ void plan_prompts(CachePlan& plan, Session& session, const CacheRequest& request
             throw Error(subject, "at most " + std::to_string(config.n_ctx) + " tokens", std::to_string(ids.size()));
         plan.prompts.push_back(store_prompt(session, request.prompts[i], ids, request, subject));
         plan.sizes.add(plan.prompts.back());
-        plan.tokens.push_back({ids, request.prompts[i].spans});
+        if (!session.impl().interventions.empty()) plan.tokens.push_back({ids, request.prompts[i].spans});
         plan.estimate.tokens += ids.size();
         plan.ids.push_back(std::move(ids));
     }

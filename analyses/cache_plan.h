@@ -14,7 +14,7 @@ namespace microtome {
 struct CachePlan {
     std::vector<std::vector<std::int64_t>> ids;  // of the whole prompts, as they are run
     std::vector<StorePrompt> prompts;            // as they are stored
-    std::vector<PromptTokens> tokens;            // for interventions
+    std::vector<PromptTokens> tokens;            // for interventions, where there are some
     std::vector<SiteRef> refs;
     std::vector<StoreSite> sites;  // as refs
     StorePlan sizes;

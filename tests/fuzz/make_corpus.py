@@ -310,7 +310,7 @@ for number, text in enumerate([
     "token = 'a\\", "position > 1.2.3", "L0.resid_post[18446744073709551616] > 1", "prompt top 99999999999", "é > 1", "mean(L0.resid_post) = sum(L1H1.pattern)"]):
     put(S, f"{number:02}", text)
 
-# HDF5: h5/store and h5/result were written by the program (microtome cache, microtome attention-patterns); what follows is made from them or with h5py.
+# HDF5: h5/store, h5/store_chosen and h5/result were written by the program (microtome cache, microtome attention-patterns); what follows is made from them or with h5py.
 S = "h5"
 store = (HERE / S / "store").read_bytes()
 put(S, "empty", b"")
