@@ -73,7 +73,7 @@ std::string FormSet::text(std::size_t form) const {
 std::size_t FormSet::sample(Rng& rng, Split split) const {
     for (;;) {
         const std::size_t form = rng.below(size_);
-        if (held_out_[form] == (split == Split::held_out)) return form;
+        if (split == Split::train ? !held_out_[form] : held_out_[form] && raw(form).find('~') == std::string::npos) return form;
     }
 }
 
