@@ -36,6 +36,15 @@ Ran patch(QStringList more) {
 
 }  // namespace
 
+// Linux: the signals that a process handles, as a mask in hexadecimal digits.
+bool catches_interrupts(qint64 process) {
+    QFile file(QStringLiteral("/proc/%1/status").arg(process));
+    if (!file.open(QIODevice::ReadOnly)) return false;
+    for (const QByteArray& line : file.readAll().split('\n'))
+        if (line.startsWith("SigCgt:")) return (line.mid(7).trimmed().toULongLong(nullptr, 16) >> (SIGINT - 1)) & 1;
+    return false;
+}
+
 class TestCommand : public QObject {
     Q_OBJECT
 
@@ -231,7 +240,10 @@ class TestCommand : public QObject {
                       {"activation-patching", "--model", planted, "--threads", "1", "--preset", "attn_head_pattern_dest_src_pos", "--pairs",
                        path("long.jsonl"), "--batch-tokens", "120", "--out", out, "--figures", "none", "--metric", "logit_diff"});
         process.waitForStarted();
-        QThread::msleep(700);
+        QElapsedTimer starting;
+        starting.start();
+        QTRY_VERIFY_WITH_TIMEOUT(catches_interrupts(process.processId()), 60'000);
+        QThread::msleep(static_cast<unsigned long>(700 + 2 * starting.elapsed()));  // past loading, however slow this machine is
         ::kill(static_cast<pid_t>(process.processId()), SIGINT);
         QVERIFY(process.waitForFinished(20'000));
         QCOMPARE(process.exitStatus(), QProcess::NormalExit);
