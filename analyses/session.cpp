@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/device.h"
 #include "core/models/model.h"
+#include "core/models/processing.h"
 
 namespace microtome {
 namespace {
@@ -82,15 +83,17 @@ Session::~Session() = default;
 
 std::unique_ptr<Session> Session::open(const ModelOptions& options) {
     auto start = std::chrono::steady_clock::now();
-    if (options.processing != "raw")
-        throw Error("processing", "\"raw\" (the weights as they are on disk)", "\"" + options.processing + "\"");
     auto impl = std::make_unique<Impl>();
     impl->options = options;
     impl->threads = set_threads(options.threads);
     at::Device device = open_device(options.device, &impl->device_note);
     std::filesystem::path path = locate_model(options.model), folder = folder_of(path);
-    LoadedModel loaded = load_model(path, parse_dtype(options.dtype), device);
+    const at::ScalarType dtype = parse_dtype(options.dtype);
+    const bool raw = options.processing == "raw";
+    // What is to be processed is read in at least single precision, and cast when that is done.
+    LoadedModel loaded = load_model(path, raw || dtype == at::kDouble ? dtype : at::kFloat, device);
     impl->model = std::move(loaded.transformer);
+    if (!raw) impl->model = convert(processed(impl->model, parse_processing(options.processing, impl->model.config)), dtype, device);
     if (microtome::has_tokenizer(folder)) {
         impl->tokenizer = load_tokenizer(folder);
         impl->tokenizer_sha256 = impl->tokenizer->facts().sha256;

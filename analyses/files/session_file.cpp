@@ -60,7 +60,7 @@ SessionModel read_model(JsonReader reader) {
     model.dtype = choice(reader, "dtype", model.dtype, {"float32", "float64", "bfloat16", "float16"});
     model.device = reader.string("device", model.device);
     if (!is_device(model.device)) throw Error(reader.pointer("device"), "auto, cpu or cuda[:N]", "\"" + model.device + "\"");
-    model.processing = choice(reader, "processing", model.processing, {"raw", "processed"});
+    model.processing = reader.string("processing", model.processing);
     reader.done();
     return model;
 }

@@ -6,7 +6,11 @@ void add_model_options(CLI::App& command, Common& common) {
     command.add_option("--model", common.model.model, "Bundled name, model folder, or name in the local hub cache")->group("Model");
     command.add_option("--device", common.model.device, "auto, cpu, cuda or cuda:N")->group("Model");
     command.add_option("--dtype", common.model.dtype, "float32, float64, bfloat16 or float16")->group("Model");
-    command.add_option("--processing", common.model.processing, "raw: the weights as they are on disk")->group("Model");
+    command
+        .add_option("--processing", common.model.processing,
+                    "raw: the weights as they are on disk; processed: norms folded, stream, unembedding and values centred; or switches: "
+                    "fold_norms,center_writing,center_unembed,fold_value_biases")
+        ->group("Model");
     command.add_option("--threads", common.model.threads, "Threads (0: the physical cores)")->group("Model");
 }
 
