@@ -54,6 +54,7 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
     std::vector<Tensor> plain, weighted;  // one a prompt: (layer, head, destination, source)
     for (std::size_t i = 0; i < ids.size(); ++i) {
         progress.check();
+        edits.enter({ids_tensor({ids[i]}), {i}});
         HeadPatterns seen = head_patterns(model, ids_tensor({ids[i]}), edits.empty() ? nullptr : &edits);
         plain.push_back(seen.pattern.select(1, 0));
         weighted.push_back(value_weighted(model, seen, params.weighting == "output").select(1, 0));

@@ -52,7 +52,14 @@ Batch run_batch(const Session& session, const CachePlan& plan, std::size_t first
     Recorder recorder(plan.refs);
     Chain chain({edits.empty() ? nullptr : &edits, &recorder});
     Tap tap(chain);
-    Tensor residual = model.residual(padded_ids(plan, first, last), tap);
+    Tensor ids = padded_ids(plan, first, last);
+    EditRun run{ids, {}};
+    for (std::size_t i = first; i < last; ++i) {
+        run.prompts.push_back(i);
+        run.lengths.push_back(static_cast<std::int64_t>(plan.ids[i].size()));
+    }
+    edits.enter(std::move(run));
+    Tensor residual = model.residual(ids, tap);
     bool unembeds = std::any_of(plan.refs.begin(), plan.refs.end(), [](SiteRef ref) { return ref.site >= Site::ln_final_scale; });
     if (unembeds) model.logits(residual, tap);
     Batch batch{first, last, {}};
@@ -124,6 +131,7 @@ CacheEstimate write_cache(Session& session, const CacheRequest& request, Progres
         progress.step(counted, static_cast<std::int64_t>(plan.estimate.tokens), "tokens");
     }
     writing.wait();
+    if (done < plan.prompts.size()) edits.check_fired();
     writer.finish();
     return plan.estimate;
 }

@@ -84,13 +84,15 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
     std::vector<PromptTokens> prompts;
     if (random) rows = random_repeats(session, params);
     for (const Prompt& prompt : params.prompts) rows.push_back(resolve(session, prompt));
-    for (const auto& row : rows) prompts.push_back({row, {}});
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        prompts.push_back({rows[i], random ? std::map<std::string, Span>() : params.prompts[i].spans});
     Edits edits = edits_for(session, prompts);
     Tensor totals[3];
     const Transformer& model = session.impl().model;
     std::int64_t skip = random ? static_cast<std::int64_t>(rows[0].size() % 2) : 0, n = static_cast<std::int64_t>(rows[0].size()) / 2;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         progress.check();
+        edits.enter({ids_tensor({rows[i]}), {i}});
         Tensor pattern = head_patterns(model, ids_tensor({rows[i]}), edits.empty() ? nullptr : &edits).pattern.select(1, 0).to(at::kCPU);
         for (int d = 0; d < 3; ++d) {
             Tensor score;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "analyses/files/source.h"
 #include "analyses/session_impl.h"
 #include "analyses/views/serialize.h"
 #include "core/base/error.h"
@@ -34,6 +35,31 @@ Json token_ids(const Session& session, const Json& params) {
         } else {
             out.push_back(resolve(session, prompt_from_json(prompt, "prompts", "")));
         }
+    }
+    return out;
+}
+
+// Without prompts of a session, interventions name those of the run.
+std::vector<PromptPair> named_in(const Json& params) {
+    std::vector<PromptPair> out;
+    if (!params.contains("prompts")) return out;
+    for (const Json& prompt : params["prompts"]) {
+        if (prompt.contains("clean") || prompt.contains("clean_ids")) {
+            out.push_back(pair_from_json(prompt, "prompts", ""));
+            continue;
+        }
+        out.push_back(named_prompts({prompt_from_json(prompt, "prompts", "")})[0]);
+    }
+    return out;
+}
+
+// SHA-256 of the files that interventions read.
+Json source_hashes(const std::vector<Intervention>& interventions) {
+    Json out = Json::object();
+    for (const Intervention& i : interventions) {
+        if (!names_a_file(i.source)) continue;
+        std::string path = parse_source_file(i.source.starts_with("position:") ? i.source.substr(9) : i.source).path;
+        out[path] = sha256_file(path);
     }
     return out;
 }
@@ -69,7 +95,8 @@ RunRecord run_analysis(Session& session, const RunRequest& request, RunProgress&
     for (const FieldInfo& field : analysis.params())
         if (field.name == "seed" && !params.contains("seed")) params["seed"] = request.seed;
     params = analysis.complete(params);
-    session.set_interventions(request.interventions);
+    std::vector<PromptPair> named = request.named.empty() ? named_in(params) : request.named;
+    session.set_interventions(request.interventions, named);
     auto start = std::chrono::steady_clock::now();
     RunRecord record;
     record.result = analysis.run(session, params, progress);
@@ -91,6 +118,13 @@ RunRecord run_analysis(Session& session, const RunRequest& request, RunProgress&
                        {"libraries", {{"torch", TORCH_VERSION}}},
                        {"seconds", {{"load", session.impl().load_seconds}, {"run", seconds}}},
                        {"peak_memory_bytes", peak_memory()}};
+    if (!request.interventions.empty() && !request.named.empty()) {
+        Json prompts = Json::array();
+        for (const PromptPair& pair : request.named) prompts.push_back(to_json(pair));
+        record.manifest["named_prompts"] = prompts;
+    }
+    Json sources = source_hashes(request.interventions);
+    if (!sources.empty()) record.manifest["sources"] = sources;
     return record;
 }
 
@@ -126,7 +160,11 @@ RunRequest request_of(const SessionFile& session, const SessionStep& step) {
     }
     if ((takes_pairs || takes_prompts) && !prompts.empty()) request.params["prompts"] = prompts;
     for (const Intervention& i : session.interventions)
-        if (i.enabled && std::find(step.use.begin(), step.use.end(), i.id) != step.use.end()) request.interventions.push_back(i);
+        if (i.enabled && std::find(step.use.begin(), step.use.end(), i.id) != step.use.end()) {
+            request.interventions.push_back(i);
+            request.interventions.back().source = source_from(session.folder.string(), i.source);
+        }
+    if (!request.interventions.empty()) request.named = session.prompts;
     return request;
 }
 

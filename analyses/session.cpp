@@ -129,8 +129,9 @@ Token Session::token(std::int64_t id) const {
     return {id, impl_->tokenizer ? impl_->tokenizer->piece(id) : std::to_string(id)};
 }
 
-void Session::set_interventions(std::vector<Intervention> interventions) {
+void Session::set_interventions(std::vector<Intervention> interventions, std::vector<PromptPair> named) {
     impl_->interventions = std::move(interventions);
+    impl_->named = std::move(named);
 }
 
 std::string pair_name(const PromptPair& pair) {
@@ -145,6 +146,18 @@ std::int64_t token_of(const Session& session, const std::string& text, const std
     if (ids.size() == 1 && same_word(tokenizer->decode(ids, false), text)) return ids[0];
     if (ids.size() == 1) throw Error(subject, "a token of the model", "\"" + text + "\"");
     throw Error(subject, "a single token", "\"" + text + "\", " + std::to_string(ids.size()) + " tokens");
+}
+
+std::vector<PromptPair> named_prompts(const std::vector<Prompt>& prompts) {
+    std::vector<PromptPair> out;
+    for (const Prompt& prompt : prompts) {
+        out.emplace_back();
+        out.back().clean = prompt.text;
+        out.back().clean_ids = prompt.ids;
+        out.back().spans = prompt.spans;
+        out.back().prepend_bos = prompt.prepend_bos;
+    }
+    return out;
 }
 
 std::vector<std::pair<std::string, std::filesystem::path>> bundled_models() {

@@ -49,8 +49,8 @@ class Session {
     std::vector<Token> tokens(const std::string& text, std::optional<bool> prepend_bos = {}) const;
     Token token(std::int64_t id) const;
     bool has_tokenizer() const;
-    /// Interventions that hold in every run from now on (the session's `use`).
-    void set_interventions(std::vector<Intervention> interventions);
+    /// Interventions that hold in every run from now on (the session's `use`), and the prompts that their sources can name.
+    void set_interventions(std::vector<Intervention> interventions, std::vector<PromptPair> named = {});
 
     struct Impl;  // analyses/session_impl.h: torch inside
     Impl& impl() { return *impl_; }
@@ -60,6 +60,9 @@ class Session {
     explicit Session(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
+
+/// Prompts as interventions name them: by number, from 1.
+std::vector<PromptPair> named_prompts(const std::vector<Prompt>& prompts);
 
 /// Names and folders of the models that come with the program.
 std::vector<std::pair<std::string, std::filesystem::path>> bundled_models();

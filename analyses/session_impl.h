@@ -18,6 +18,7 @@ struct Session::Impl {
     std::unique_ptr<Tokenizer> tokenizer;  // none: ids alone
     std::string tokenizer_sha256;
     std::vector<Intervention> interventions;
+    std::vector<PromptPair> named;  // prompts that interventions can take values from
     int threads = 0;
     double load_seconds = 0;
     std::string device_note;

@@ -132,6 +132,7 @@ class Loop {
         MetricBatch reading(sweep_.metric, asked, group.base.size(1));
         Tensor logits[2];
         for (int side = 0; side < 2; ++side) {
+            if (sweep_.always) sweep_.always->enter({side == 0 ? group.base : group.source, group.pairs});
             Recorder recorder(sites_);
             Chain chain({sweep_.always, &recorder});
             logits[side] = logits_at(model_, side == 0 ? group.base : group.source, &chain, reading.positions());
@@ -185,14 +186,17 @@ class Loop {
 
     void run_rows(const Group& group, const std::vector<Row>& rows, std::vector<std::vector<double>>& values, std::size_t first) {
         std::vector<std::int64_t> which;
+        std::vector<std::size_t> pairs;
         std::vector<const Question*> asked;
         for (const Row& row : rows) {
             which.push_back(static_cast<std::int64_t>(row.pair));
+            pairs.push_back(group.pairs[row.pair]);
             asked.push_back(&questions_[group.pairs[row.pair]]);
         }
         Patcher patcher(sweep_, group, rows);
         Chain chain({sweep_.always, &patcher});
         Tensor ids = group.base.index_select(0, at::tensor(which, at::kLong));
+        if (sweep_.always) sweep_.always->enter({ids, pairs});
         MetricBatch reading(sweep_.metric, asked, ids.size(1));
         auto measured = numbers_of(reading(logits_at(model_, ids, &chain, reading.positions())));
         for (std::size_t i = 0; i < rows.size(); ++i) values[rows[i].cell - first][group.pairs[rows[i].pair]] = measured[i];

@@ -7,6 +7,7 @@
 
 #include "core/base/progress.h"
 #include "core/models/transformer.h"
+#include "hooks/edits.h"
 #include "hooks/metric.h"
 
 namespace microtome {
@@ -31,7 +32,7 @@ struct PatchSweep {
     std::vector<PatchSlice> cells;
     Metric metric = parse_metric("logit_diff");
     bool source_is_clean = true;       // denoise: clean values go into the corrupted run
-    SiteHandler* always = nullptr;     // interventions that hold in every run
+    Edits* always = nullptr;           // interventions that hold in every run; a pair is a prompt
     std::int64_t batch_tokens = 4096;  // rows × length of one forward pass, at most (but at least one row)
     bool skip_unchanged = true;        // a slice that is bit-equal in both runs has the baseline's value: not run
 };

@@ -69,6 +69,8 @@ void check_target(const std::string& type, const std::string& target, const std:
 
 Intervention intervention_from_json(const Json& json, const std::string& subject, const std::string& where);
 Json to_json(const Intervention& intervention);
+/// As typed: `zero L3.H1.z @last`, `add L2.resid_post strength=4 source=love-hate`, or JSON; `id` if it has none.
+Intervention intervention_from_text(const std::string& text, const std::string& id, const std::string& subject);
 /// Unknown keys, duplicate ids, references to ids that do not exist are Errors. Older schemas are migrated.
 SessionFile session_from_json(const Json& json, const std::string& subject);
 /// Keys in the documented order, so that `git diff` is readable.

@@ -113,12 +113,7 @@ void run(const Options& options, const Common& common) {
         }
     }
     options.analysis->complete(request.params);  // a mistake is told before a model is loaded
-    std::size_t n = 0;
-    for (const std::string& text : options.interventions) {
-        Json json = parse_json(text, "--intervene");
-        if (json.is_object() && !json.contains("id")) json["id"] = "i" + std::to_string(++n);
-        request.interventions.push_back(intervention_from_json(json, "--intervene", ""));
-    }
+    request.interventions = interventions_of(options.interventions);
     auto session = Session::open(common.model);
     TerminalProgress progress(common.quiet);
     RunRecord record = run_analysis(*session, request, progress);
@@ -148,8 +143,7 @@ void add_one(CLI::App& app, Common& common, const Analysis& analysis) {
         if (field.type == "pairs" || field.type == "prompts")
             command->add_flag("--no-bos", options->no_bos, "Prepend no beginning-of-sequence token");
     }
-    command->add_option("--intervene", options->interventions,
-                        R"(An intervention in every run, as JSON: {"type": "zero", "target": "L3.H1.z"})");
+    add_intervention_option(*command, options->interventions);
     command->add_option("--seed", common.seed, "Seed of whatever is random");
     add_model_options(*command, common);
     add_output_options(*command, common);

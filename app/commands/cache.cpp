@@ -12,7 +12,7 @@ namespace {
 
 struct Options {
     std::string prompts, out;
-    std::vector<std::string> prompt, where;
+    std::vector<std::string> prompt, where, interventions;
     std::uint64_t limit = 0;
     CacheRequest request;
     bool estimate = false;
@@ -68,7 +68,9 @@ Json json_of(const CacheEstimate& plan, const CacheRequest& request) {
 
 void run(const Options& options, const Common& common) {
     const CacheRequest request = request_of(options);
+    auto interventions = interventions_of(options.interventions);
     auto session = Session::open(common.model);
+    session->set_interventions(interventions, named_prompts(request.prompts));
     const CacheEstimate plan = estimate_cache(*session, request);
     if (options.estimate && !common.json) return print_estimate(plan);
     message(common, summary_of(plan, request));
@@ -99,6 +101,7 @@ void add_cache(CLI::App& app, Common& common) {
     command->add_option("--batch-tokens", options->request.batch_tokens, "Tokens in one forward pass, at most; bits depend on it");
     command->add_flag("--resume", options->request.resume, "Go on where an earlier run stopped");
     command->add_flag("--estimate", options->estimate, "Say what each site and all together would take, and stop");
+    add_intervention_option(*command, options->interventions);
     add_model_options(*command, common);
     command->add_flag("--json", common.json, "One JSON object on standard output");
     command->add_flag("--quiet", common.quiet, "No progress and no messages");

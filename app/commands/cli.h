@@ -43,6 +43,10 @@ using AddCommand = void (*)(CLI::App& app, Common& common);
 void add_model_options(CLI::App& command, Common& common);
 void add_output_options(CLI::App& command, Common& common);
 
+/// --intervene, for commands that run the model.
+void add_intervention_option(CLI::App& command, std::vector<std::string>& interventions);
+std::vector<Intervention> interventions_of(const std::vector<std::string>& texts);
+
 /// Prints `value` as the command's one JSON object.
 void print_json(const Json& value);
 /// A line on stderr unless --quiet.

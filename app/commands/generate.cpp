@@ -1,28 +1,27 @@
 // microtome generate --model M --prompt TEXT | --messages FILE.json
-#include "core/generate.h"
-
 #include <cstdio>
 
-#include "analyses/session_impl.h"
+#include "analyses/generation.h"
 #include "app/commands/cli.h"
 #include "core/base/error.h"
-#include "core/models/model.h"
 #include "core/text/chat.h"
+#include "core/text/tokenizer.h"
 
 namespace microtome {
 namespace {
 
 struct Options {
-    std::string prompt, messages, date;
-    std::vector<std::int64_t> ids;
-    GenerateOptions generate;
+    GenerationRequest request;
+    std::string out, messages, date;
+    std::vector<std::string> interventions;
+    bool no_bos = false, no_cache = false;
 };
 
 // The conversation as the model was trained on it, up to where it answers; it stops at the token that ends an answer.
-std::vector<std::int64_t> conversation_ids(const Session& session, const Options& options, const Common& common, GenerateOptions& how) {
-    const std::filesystem::path folder = locate_model(common.model.model);
-    const Tokenizer* tokenizer = session.impl().tokenizer.get();
-    if (!tokenizer) throw Error(folder.string(), "a tokenizer, for --messages", "none");
+std::vector<std::int64_t> conversation_ids(const Session& session, const Options& options, GenerateOptions& how) {
+    const std::filesystem::path folder = session.facts().path;
+    if (!session.has_tokenizer()) throw Error(folder.string(), "a tokenizer, for --messages", "none");
+    const auto tokenizer = load_tokenizer(folder);
     ChatOptions chat;
     chat.add_generation_prompt = true;
     if (!options.date.empty()) chat.date = read_date(options.date, "--date");
@@ -34,33 +33,45 @@ std::vector<std::int64_t> conversation_ids(const Session& session, const Options
 }
 
 void run(const Options& options, const Common& common) {
-    auto session = Session::open(common.model);
-    Prompt prompt;
-    prompt.text = options.prompt;
-    prompt.ids = options.ids;
-    const int given = !options.prompt.empty() + !options.ids.empty() + !options.messages.empty();
+    GenerationRequest request = options.request;
+    request.options.seed = common.seed;
+    request.options.use_cache = !options.no_cache;
+    request.out = options.out;
+    if (options.no_bos) request.prompt.prepend_bos = false;
+    const int given = !request.prompt.text.empty() + !request.prompt.ids.empty() + !options.messages.empty();
     if (given != 1)
         throw Error("--prompt", "one of --prompt TEXT, --ids and --messages FILE.json", given == 0 ? "none" : std::to_string(given));
-    GenerateOptions how = options.generate;
-    if (!options.messages.empty()) prompt.ids = conversation_ids(*session, options, common, how);
-    auto ids = resolve(*session, prompt);
-    how.seed = common.seed;
+    auto interventions = interventions_of(options.interventions);
+    auto session = Session::open(common.model);
+    if (!options.messages.empty()) {
+        request.prompt.ids = conversation_ids(*session, options, request.options);
+        request.answer_alone = true;
+    }
+    session->set_interventions(interventions, named_prompts({request.prompt}));
     TerminalProgress progress(common.quiet);
-    auto made = generate(session->impl().model, ids, how, progress);
-    std::vector<std::int64_t> all = ids;
-    all.insert(all.end(), made.begin(), made.end());
-    const Tokenizer* tokenizer = session->impl().tokenizer.get();
-    const bool answer_alone = !options.messages.empty() && !common.json;
+    auto print = [&](std::string_view text) {
+        if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+            throw Error("standard output", "room to write", "an error");
+    };
+    Generation made = generate_text(*session, request, progress, common.json ? std::function<void(std::string_view)>() : print);
+    double rate = made.seconds > 0 ? static_cast<double>(made.ids.size()) / made.seconds : 0;
     if (common.json) {
-        Json json{{"prompt_ids", ids}, {"ids", made}};
-        if (tokenizer) json["text"] = tokenizer->decode(all);
+        Json json{{"prompt_ids", made.prompt_ids}, {"ids", made.ids}};
+        if (session->has_tokenizer()) json["text"] = made.text, json["continuation"] = made.continuation;
+        json["end"] = made.end;
+        json["seconds"] = made.seconds;
+        json["tokens_per_second"] = rate;
+        if (!options.out.empty()) json["out"] = options.out;
         print_json(json);
-    } else if (tokenizer) {
-        std::printf("%s\n", tokenizer->decode(answer_alone ? made : all).c_str());
+    } else if (session->has_tokenizer()) {
+        print("\n");
     } else {
+        std::vector<std::int64_t> all = made.prompt_ids;
+        all.insert(all.end(), made.ids.begin(), made.ids.end());
         print_json(all);
     }
-    if (progress.stopped()) throw Cancelled();
+    if (!options.out.empty()) message(common, "wrote " + options.out);
+    if (made.end == "cancelled") throw Cancelled();
 }
 
 }  // namespace
@@ -68,16 +79,26 @@ void run(const Options& options, const Common& common) {
 void add_generate(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand("generate", "Continue a prompt");
     auto options = std::make_shared<Options>();
-    command->add_option("--prompt", options->prompt, "The text to continue");
-    command->add_option("--ids", options->ids, "Token ids instead of text")->delimiter(',');
+    GenerateOptions& how = options->request.options;
+    command->add_option("--prompt", options->request.prompt.text, "The text to continue");
+    command->add_option("--ids", options->request.prompt.ids, "Token ids instead of text")->delimiter(',');
     command->add_option("--messages", options->messages,
                         "A conversation (a JSON list of {\"role\", \"content\"}): the model's answer by its chat template");
     command->add_option("--date", options->date, "The day that a chat template sees, as 2024-07-26 (default: today)");
-    command->add_option("--max-new-tokens", options->generate.max_new_tokens, "At most so many");
-    command->add_option("--temperature", options->generate.temperature, "0: always the most probable token");
-    command->add_option("--top-k", options->generate.top_k, "Draw from the k most probable (0: all)");
-    command->add_option("--top-p", options->generate.top_p, "Draw from the smallest set of this probability");
+    command->add_flag("--no-bos", options->no_bos, "Prepend no beginning-of-sequence token");
+    command->add_option("--max-new-tokens", how.max_new_tokens, "At most so many");
+    command->add_option("--temperature", how.temperature, "0: always the most probable token");
+    command->add_option("--top-k", how.top_k, "Draw from the k most probable (0: all)");
+    command->add_option("--top-p", how.top_p, "Draw from the smallest set of this probability");
     command->add_option("--seed", common.seed, "Seed of the draws");
+    command->add_option("--stop", options->request.stop, "End the text before this (several: repeat)");
+    command->add_flag("--ignore-end", options->request.ignore_end, "Go on after the model's end-of-text token");
+    command->add_flag("--no-cache", options->no_cache, "Run the whole text at each step: slower, the same result");
+    command->add_option("--capture", options->request.sites, "Store the activations of every step: hook names or patterns (with --out)")
+        ->delimiter(',');
+    command->add_option("--out", options->out, "HDF5 file for --capture");
+    command->add_option("--store", options->request.store, "float16, float32 or float64 in that file");
+    add_intervention_option(*command, options->interventions);
     add_model_options(*command, common);
     command->add_flag("--json", common.json, "One JSON object on standard output");
     command->add_flag("--quiet", common.quiet, "No progress");

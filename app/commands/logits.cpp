@@ -13,6 +13,7 @@ namespace {
 
 struct Options {
     std::string ids, out;
+    std::vector<std::string> interventions;
 };
 
 std::vector<std::vector<std::int64_t>> read_ids(const std::string& file, int d_vocab) {
@@ -36,17 +37,32 @@ std::vector<std::vector<std::int64_t>> read_ids(const std::string& file, int d_v
 
 void run(const Options& options, const Common& common) {
     c10::AutoGradMode without_gradients(false);
+    auto interventions = interventions_of(options.interventions);
     auto session = Session::open(common.model);
     auto rows = read_ids(options.ids, session->facts().d_vocab);
+    std::vector<Prompt> prompts;
+    std::vector<PromptTokens> tokens;
+    for (const auto& row : rows) {
+        prompts.emplace_back();
+        prompts.back().ids = row;
+        tokens.push_back({row, {}});
+    }
+    session->set_interventions(interventions, named_prompts(prompts));
+    Edits edits = edits_for(*session, tokens);
     TerminalProgress progress(common.quiet);
     std::vector<Tensor> parts;
     for (std::size_t at = 0; at < rows.size(); at += 8) {
         progress.check();
         std::vector<std::vector<std::int64_t>> batch(rows.begin() + static_cast<std::ptrdiff_t>(at),
                                                      rows.begin() + static_cast<std::ptrdiff_t>(std::min(at + 8, rows.size())));
-        parts.push_back(session->impl().model.forward(ids_tensor(batch)).to(at::kCPU));
+        EditRun run{ids_tensor(batch), {}};
+        for (std::size_t i = 0; i < batch.size(); ++i) run.prompts.push_back(at + i);
+        Tensor ids = run.ids;
+        edits.enter(std::move(run));
+        parts.push_back(session->impl().model.forward(ids, edits.empty() ? Tap() : Tap(edits)).to(at::kCPU));
         progress.step(static_cast<std::int64_t>(at + batch.size()), static_cast<std::int64_t>(rows.size()), "prompts");
     }
+    edits.check_fired();
     Tensor logits = at::cat(parts).to(common.model.dtype == "float64" ? at::kDouble : at::kFloat).contiguous();
     h5::Shape shape(logits.sizes().begin(), logits.sizes().end());
     AtomicFile out(options.out);
@@ -70,6 +86,7 @@ void add_logits(CLI::App& app, Common& common) {
     auto options = std::make_shared<Options>();
     command->add_option("--ids", options->ids, "JSON file: a list of equally long lists of ids")->required();
     command->add_option("--out", options->out, "HDF5 file to write (dataset /logits: n, positions, d_vocab)")->required();
+    add_intervention_option(*command, options->interventions);
     add_model_options(*command, common);
     command->add_flag("--quiet", common.quiet, "No progress");
     command->callback([options, &common] { run(*options, common); });

@@ -22,4 +22,16 @@ void add_output_options(CLI::App& command, Common& common) {
     command.add_flag("--quiet", common.quiet, "No progress and no messages")->group("Output");
 }
 
+void add_intervention_option(CLI::App& command, std::vector<std::string>& interventions) {
+    command.add_option(
+        "--intervene", interventions,
+        "An intervention in every run: 'zero L3.H1.z @last', 'add L2.resid_post strength=4 source=v.json', or JSON (several: repeat)");
+}
+
+std::vector<Intervention> interventions_of(const std::vector<std::string>& texts) {
+    std::vector<Intervention> out;
+    for (const std::string& text : texts) out.push_back(intervention_from_text(text, "i" + std::to_string(out.size() + 1), "--intervene"));
+    return out;
+}
+
 }  // namespace microtome

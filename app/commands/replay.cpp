@@ -82,6 +82,11 @@ RunRequest request_of_manifest(const Json& manifest, const std::string& subject)
     const Json& interventions = json.at("interventions");
     for (std::size_t i = 0; i < interventions.size(); ++i)
         request.interventions.push_back(intervention_from_json(interventions[i], subject, "/interventions/" + std::to_string(i)));
+    if (manifest.contains("named_prompts")) {
+        const Json& named = manifest["named_prompts"];
+        for (std::size_t i = 0; i < named.size(); ++i)
+            request.named.push_back(pair_from_json(named[i], subject, "/named_prompts/" + std::to_string(i), false));
+    }
     return request;
 }
 

@@ -23,7 +23,8 @@ struct StoreSite {
     std::vector<std::string> symbols;  // of one row: {"n_heads", "d_head"}
     h5::Shape shape;                   // of one row: {12, 64}
     bool pairs = false;
-    std::string unit;  // "" where activations have none
+    bool gradient = false;  // of a metric, by the activation of that name: in /gradients
+    std::string unit;       // "" where activations have none
     h5::Type type = h5::Type::float32;
 
     std::uint64_t row_values() const { return h5::elements(shape, name); }

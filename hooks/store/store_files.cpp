@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/base/files.h"
@@ -60,7 +61,11 @@ void write_contents(h5::File& file, const StoreIdentity& identity, std::span<con
     for (const char* path : {offsets_path, offsets2_path})
         file.create_extendible(path, h5::Type::int64, {}, {chunk_rows(8, plan.prompts ? plan.prompts + 1 : 0), 0}).append(1, zero.data());
     h5::Group activations = file.create_group(activations_path);
-    for (const StoreSite& site : sites) write_site(activations, site, plan, deflate);
+    std::optional<h5::Group> gradients;
+    for (const StoreSite& site : sites) {
+        if (site.gradient && !gradients) gradients = file.create_group(gradients_path);
+        write_site(site.gradient ? *gradients : activations, site, plan, deflate);
+    }
 }
 
 }  // namespace

@@ -22,5 +22,6 @@ constexpr const char* label_path = "prompts/label";          // these two only w
 constexpr const char* group_path = "prompts/group";
 constexpr const char* all_positions = "all";
 constexpr const char* activations_path = "activations";
+constexpr const char* gradients_path = "gradients";
 
 }  // namespace microtome

@@ -60,8 +60,8 @@ void StoreWriter::open() {
         h5_.emplace(part_, h5::Mode::read_write);
         h5_->set_careful(true);
         open_prompts();
-        const h5::Group activations = h5_->group(activations_path);
-        for (const StoreSite& site : sites_) columns_.emplace_back(site, activations.dataset(site.name));
+        for (const StoreSite& site : sites_)
+            columns_.emplace_back(site, h5_->group(site.gradient ? gradients_path : activations_path).dataset(site.name));
         truncate();
     });
 }

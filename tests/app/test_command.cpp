@@ -5,6 +5,7 @@
 #include "analyses/views/serialize.h"
 #include "core/base/files.h"
 #include "core/base/safetensors.h"
+#include "hooks/store/h5.h"
 
 using namespace microtome;
 
@@ -19,8 +20,9 @@ struct Ran {
 const QString planted = "planted";
 const QStringList pair{"--clean", "c a d b a", "--corrupt", "c a e b a", "--answer", "d", "--foil", "e"};
 
-Ran microtome_command(const QStringList& arguments) {
+Ran microtome_command(const QStringList& arguments, const QString& folder = {}) {
     QProcess process;
+    if (!folder.isEmpty()) process.setWorkingDirectory(folder);
     process.start(MICROTOME_BIN_DIR "/microtome", arguments);
     Ran ran;
     if (!process.waitForFinished(120'000)) return ran;
@@ -55,8 +57,8 @@ class TestCommand : public QObject {
   private Q_SLOTS:
     void help_of_everything_data() {
         QTest::addColumn<QString>("command");
-        for (const char* name : {"list", "info", "run", "replay", "cache", "query", "diff", "generate", "tokenize", "logits", "eval",
-                                 "train", "selftest", "activation-patching", "attention-patterns", "head-scores"})
+        for (const char* name : {"list", "info", "run", "replay", "cache", "gradients", "query", "diff", "generate", "tokenize", "logits",
+                                 "eval", "train", "selftest", "activation-patching", "attention-patterns", "head-scores"})
             QTest::addRow("%s", name) << name;
     }
     void help_of_everything() {
@@ -188,6 +190,153 @@ class TestCommand : public QObject {
         QVERIFY(session["views"] == direct["views"]);
         Json ablated = read_json((out + "/s2/result.json").toStdString());
         QCOMPARE(ablated["summary"]["clean"], Json(0.0));  // without its previous-token head the model says nothing
+    }
+
+    // The examples of formats.md, all in one run, which replays.
+    void documented_interventions_run() {
+        QString page = QString::fromStdString(read_file(MICROTOME_SOURCE_DIR "/resources/docs/formats.md"));
+        QStringList examples = page.section("```intervene\n", 1, 1).section("```", 0, 0).split('\n', Qt::SkipEmptyParts);
+        QVERIFY(examples.size() >= 12);
+        write(
+            "pairs.jsonl",
+            R"({"id": "p1", "clean": "when ann and tom went to the park , tom gave a ball to", "corrupt": "when ann and tom went to the park , ann gave a ball to", "answer": "ann", "foil": "tom", "spans": {"S2": 9}}
+{"id": "p2", "clean": "when tom and ann went to the park , ann gave a ball to", "corrupt": "when tom and ann went to the park , tom gave a ball to", "answer": "tom", "foil": "ann", "spans": {"S2": 9}}
+)");
+        write_json(path("vector.json").toStdString(), {{"direction", std::vector<double>(128, 0.25)}});
+        QStringList arguments{"activation-patching", "--model",   "tinyworld", "--device",    "cpu",  "--pairs",
+                              "pairs.jsonl",         "--preset",  "resid_pre", "--positions", "last", "--metric",
+                              "logit_diff",          "--figures", "none"};
+        QStringList changed = arguments + QStringList{"--out", "changed"};
+        for (const QString& example : examples) changed += {"--intervene", example};
+        Ran ran = microtome_command(changed, folder_.path());
+        QVERIFY2(ran.code == 0, ran.error);
+        Json manifest = read_json(path("changed/manifest.json").toStdString());
+        QCOMPARE(static_cast<qsizetype>(manifest["interventions"].size()), examples.size());
+        QVERIFY(manifest["sources"].contains("vector.json"));
+        Ran again = microtome_command({"replay", "changed", "--json"}, folder_.path());
+        QVERIFY2(again.code == 0, again.error);
+        QCOMPARE(again.json()["bit_equal"], Json(true));
+        // A session says the same, its paths seen from its own folder.
+        QDir(folder_.path()).mkpath("sub");
+        QFile::rename(path("vector.json"), path("sub/vector.json"));
+        Json session{
+            {"schema", 1},
+            {"model", {{"path", "tinyworld"}, {"device", "cpu"}}},
+            {"prompts", Json::array()},
+            {"interventions", manifest["interventions"]},
+            {"steps",
+             {{{"id", "s1"}, {"run", "activation-patching"}, {"preset", "resid_pre"}, {"positions", "last"}, {"metric", "logit_diff"}}}}};
+        for (const Json& prompt : manifest["params"]["prompts"]) session["prompts"].push_back(prompt);
+        for (const Json& i : manifest["interventions"]) session["steps"][0]["use"].push_back(i["id"]);
+        write_json(path("sub/s.microtome.json").toStdString(), session);
+        Ran whole = microtome_command({"run", "sub/s.microtome.json", "--out", "s", "--figures", "none"}, folder_.path());
+        QVERIFY2(whole.code == 0, whole.error);
+        QVERIFY(read_json(path("s/s1/result.json").toStdString())["views"] ==
+                read_json(path("changed/result.json").toStdString())["views"]);
+        QCOMPARE(microtome_command({"replay", "s/s1"}, folder_.path()).code, 0);
+    }
+
+    void interventions_reach_logits_stores_and_texts() {
+        write("ids.json", "[[0, 4, 2, 5], [0, 6, 3, 7]]");
+        QStringList logits{"logits", "--model", planted, "--device", "cpu", "--ids", path("ids.json"), "--out"};
+        QCOMPARE(microtome_command(logits + QStringList{path("plain.h5")}).code, 0);
+        Ran swapped = microtome_command(logits + QStringList{path("swapped.h5"), "--intervene", "swap L1.resid_post source=1|2"});
+        QVERIFY2(swapped.code == 0, swapped.error);
+        auto plain = h5::File(path("plain.h5").toStdString()).read<float>("logits").values,
+             changed = h5::File(path("swapped.h5").toStdString()).read<float>("logits").values;
+        std::rotate(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(plain.size() / 2), plain.end());
+        for (std::size_t i = 0; i < plain.size(); ++i) QVERIFY(std::abs(plain[i] - changed[i]) < 1e-4);
+        Ran cached = microtome_command({"cache", "--model", planted, "--prompt", "c a d b a", "--prompt", "a b c a", "--sites", "L0.z",
+                                        "--sites", "z", "--out", path("zeros.h5"), "--intervene", "zero L0.H0.z @last"});
+        QCOMPARE(cached.code, 2);  // L0.z is no pattern
+        cached = microtome_command({"cache", "--model", planted, "--prompt", "c a d b a", "--prompt", "a b c a", "--sites", "z", "--out",
+                                    path("zeros.h5"), "--intervene", "zero L0.z @last"});
+        QVERIFY2(cached.code == 0, cached.error);
+        h5::File store(path("zeros.h5").toStdString());
+        auto z = store.read<float>("activations/blocks.0.attn.hook_z").values;
+        auto ends = store.read<std::int64_t>("prompts/offsets").values;
+        std::size_t width = z.size() / static_cast<std::size_t>(ends.back());
+        for (std::size_t prompt : {1, 2}) {  // the last token of each prompt, whatever stands beside it
+            auto last = z.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(ends[prompt]) - 1) * width);
+            QVERIFY(std::all_of(last, last + static_cast<std::ptrdiff_t>(width), [](float x) { return x == 0; }));
+            QVERIFY(std::any_of(last - static_cast<std::ptrdiff_t>(width), last, [](float x) { return x != 0; }));
+        }
+        QCOMPARE(microtome_command({"generate", "--model", planted, "--prompt", "c a d", "--intervene", "zero L0.z @7"}).code, 2);
+    }
+
+    void generation_says_the_same_however_it_is_asked() {
+        QStringList arguments{"generate",
+                              "--model",
+                              "tinyworld",
+                              "--device",
+                              "cpu",
+                              "--prompt",
+                              "when ann and tom went to the park , tom gave a",
+                              "--max-new-tokens",
+                              "12",
+                              "--temperature",
+                              "1.2",
+                              "--seed",
+                              "4",
+                              "--ignore-end"};
+        Ran text = microtome_command(arguments), json = microtome_command(arguments + QStringList{"--json"});
+        QVERIFY2(text.code == 0 && json.code == 0, text.error + json.error);
+        QCOMPARE(QString::fromStdString(json.json()["text"].get<std::string>()) + '\n', QString(text.out));
+        QCOMPARE(json.json()["end"], Json("length"));
+        QVERIFY(microtome_command(arguments + QStringList{"--json", "--no-cache"}).json()["ids"] == json.json()["ids"]);
+        QVERIFY(microtome_command(arguments + QStringList{"--json", "--seed", "5"}).json()["ids"] != json.json()["ids"]);
+        QVERIFY(microtome_command(arguments + QStringList{"--json", "--intervene", "scale L3.mlp_out strength=-3"}).json()["ids"] !=
+                json.json()["ids"]);
+        // The text ends before a stop string, also where it stands across tokens.
+        std::string made = json.json()["continuation"];
+        QVERIFY(made.size() > 12);
+        QString stop = QString::fromStdString(made.substr(6, 4));
+        Ran cut = microtome_command(arguments + QStringList{"--json", "--stop", stop}),
+            shown = microtome_command(arguments + QStringList{"--stop", stop});
+        QCOMPARE(cut.json()["end"], Json("stop string"));
+        QCOMPARE(cut.json()["continuation"].get<std::string>(), made.substr(0, made.find(stop.toStdString())));
+        QCOMPARE(QString(shown.out), QString::fromStdString(cut.json()["text"].get<std::string>()) + '\n');
+        Ran captured =
+            microtome_command(arguments + QStringList{"--capture", "*.hook_z,*.hook_pattern", "--out", path("texts.h5"), "--quiet"});
+        QVERIFY2(captured.code == 0, captured.error);
+        QCOMPARE(captured.out, text.out);
+        QCOMPARE(microtome_command(arguments + QStringList{"--capture", "z", "--out", path("texts.h5")}).code, 2);
+        QCOMPARE(microtome_command(arguments + QStringList{"--capture", "z"}).code, 2);
+    }
+
+    void gradients_stand_beside_activations() {
+        Ran ran = microtome_command(QStringList{"gradients", "--model", planted, "--device", "cpu", "--sites", "z,resid_post", "--out",
+                                                path("grads.h5"), "--json"} +
+                                    pair);
+        QVERIFY2(ran.code == 0, ran.error);
+        QVERIFY(std::abs(ran.json()["metric"].get<double>() + 10) < 1e-4);  // the corrupted run's
+        h5::File file(path("grads.h5").toStdString());
+        for (const char* site : {"blocks.1.attn.hook_z", "blocks.1.hook_resid_post"}) {
+            QVERIFY(file.dataset(std::string("activations/") + site).shape() == file.dataset(std::string("gradients/") + site).shape());
+            auto gradient = file.read<float>(std::string("gradients/") + site).values;
+            QVERIFY(std::any_of(gradient.begin(), gradient.end(), [](float x) { return x != 0; }));
+        }
+        QCOMPARE(microtome_command(
+                     QStringList{"gradients", "--model", planted, "--sites", "z", "--metric", "rank", "--out", path("rank.h5")} + pair)
+                     .code,
+                 2);
+    }
+
+    void an_interrupted_text_is_kept() {
+        QProcess process;
+        process.start(MICROTOME_BIN_DIR "/microtome",
+                      {"generate", "--model",      "tinyworld",        "--device",         "cpu",     "--threads",
+                       "1",        "--prompt",     "when ann",         "--max-new-tokens", "60",      "--temperature",
+                       "1",        "--ignore-end", "--no-cache",       "--dtype",          "float64", "--capture",
+                       "*",        "--out",        path("cut_text.h5")});
+        QVERIFY(process.waitForReadyRead(60'000));
+        ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        QVERIFY(process.waitForFinished(60'000));
+        QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+        QCOMPARE(process.exitCode(), 3);
+        QByteArray text = process.readAllStandardOutput();
+        QVERIFY(text.startsWith("when ann") && text.endsWith('\n'));
+        QVERIFY(QFile::exists(path("cut_text.h5")));
     }
 
     void a_store_is_resumed_and_never_overwritten() {

@@ -111,7 +111,7 @@ class TestPatching : public QObject {
     void edits_change_what_they_name_and_nothing_else() {
         Transformer model = random_model();
         Tensor ids = at::arange(length, at::kLong).unsqueeze(0);
-        Edits edits({{"zero", EditKind::zero, {Site::z, 1}, {1}, {2, -1}, 1, 0}}, model.config);
+        Edits edits({{"zero", EditKind::zero, {Site::z, 1}, {1}, {}, {{2, -1}}}}, model);
         Recorder before({{Site::z, 1}}), after({{Site::z, 1}});
         Chain changed({&edits, &after});
         model.residual(ids, Tap(before));
@@ -125,9 +125,9 @@ class TestPatching : public QObject {
 
     void an_edit_that_no_run_reaches_is_an_error() {
         Transformer model = random_model();
-        Edits edits({{"late", EditKind::zero, {Site::z, 1}, {}, {}, 1, 0}}, model.config);
+        Edits edits({{"late", EditKind::zero, {Site::z, 1}}}, model);
         QVERIFY_THROWS_EXCEPTION(Error, edits.check_fired());
-        QVERIFY_THROWS_EXCEPTION(Error, Edits({{"none", EditKind::zero, {Site::z, 7}, {}, {}, 1, 0}}, model.config));
+        QVERIFY_THROWS_EXCEPTION(Error, Edits({{"none", EditKind::zero, {Site::z, 7}}}, model));
     }
 
     void a_replacement_of_another_shape_is_an_error() {
