@@ -99,9 +99,11 @@ void TestRefusals::tensors_are_named() {
     QVERIFY(
         refused([](Tensors& t) { t["model.norm.weight"] = at::zeros({23}); }).contains("model.norm.weight: expected shape (24), got (23)"));
     QVERIFY(refused([](Tensors& t) {
-                t["model.norm.weight"].fill_(NAN);
+                t["model.norm.weight"] = at::full({24}, NAN);
             }).contains("model.norm.weight: expected finite weights, got 24 of 24"));
-    QVERIFY(refused([](Tensors& t) { t["model.embed_tokens.weight"][3][4] = INFINITY; }).contains("got 1 of 960 NaN or infinite"));
+    QVERIFY(refused([](Tensors& t) {
+                (t["model.embed_tokens.weight"] = t["model.embed_tokens.weight"].clone())[3][4] = INFINITY;
+            }).contains("got 1 of 960 NaN or infinite"));
     config["quantization_config"] = {{"quant_method", "gptq"}};
     QVERIFY(refused([](Tensors&) {}).contains("quantization_config: expected none"));
 }
