@@ -48,7 +48,9 @@ void read_positions(JsonReader& json, ModelConfig& c) {
 }
 
 void read_attention(JsonReader& json, ModelConfig& c) {
-    if (is_given(json, "attn_scale") && json.number("attn_scale") > 0) c.score_scale = 1 / json.number("attn_scale");
+    // A remark in its place means the usual scale.
+    if (json.has("attn_scale") && json.at("attn_scale").is_number() && json.number("attn_scale") > 0)
+        c.score_scale = 1 / json.number("attn_scale");
     if (!json.boolean("use_attn_scale", true)) c.score_scale = 1;
     c.score_cap = std::max(json.number("attn_scores_soft_cap", 0), 0.0);  // -1: none
     c.logit_cap = std::max(json.number("output_logits_soft_cap", 0), 0.0);
