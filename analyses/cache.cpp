@@ -9,6 +9,7 @@
 #include "analyses/cache_plan.h"
 #include "core/base/error.h"
 #include "core/base/worker.h"
+#include "hooks/edit_axes.h"
 #include "hooks/recorder.h"
 #include "hooks/store/store_files.h"
 #include "hooks/store/store_writer.h"
@@ -19,7 +20,7 @@ namespace {
 // One prompt's kept rows, padding left out: (token, …), or (query, key, head) for pairs.
 Tensor rows_of(const Tensor& x, SiteRef ref, std::int64_t row, std::int64_t length, const std::vector<std::int32_t>& positions) {
     Tensor one = x.select(0, row);
-    const bool pairs = of_pairs(ref.site);
+    const bool pairs = pairs_positions(ref.site);
     if (pairs) one = one.permute({1, 2, 0});
     one = one.narrow(0, 0, length);
     if (pairs) one = one.narrow(1, 0, length);

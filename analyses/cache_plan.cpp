@@ -4,6 +4,7 @@
 
 #include "analyses/files/positions.h"
 #include "core/base/error.h"
+#include "hooks/edit_axes.h"
 #include "hooks/recorder.h"
 
 namespace microtome {
@@ -17,21 +18,6 @@ struct Axis {
 constexpr Axis axes[] = {{'h', "n_heads", &ModelConfig::n_heads}, {'k', "n_kv_heads", &ModelConfig::n_kv_heads},
                          {'e', "d_head", &ModelConfig::d_head},   {'m', "d_model", &ModelConfig::d_model},
                          {'f', "d_mlp", &ModelConfig::d_mlp},     {'v', "d_vocab", &ModelConfig::d_vocab}};
-
-StoreSite store_site(SiteRef ref, const ModelConfig& config, h5::Type type) {
-    StoreSite site;
-    site.name = hook_name(ref);
-    site.pairs = of_pairs(ref.site);
-    site.type = type;
-    for (char letter : std::string_view(info(ref.site).axes)) {
-        if (letter == 'p' || letter == 's') continue;
-        const Axis* axis = std::find_if(std::begin(axes), std::end(axes), [&](const Axis& a) { return a.letter == letter; });
-        const bool one = axis == std::end(axes);
-        site.symbols.emplace_back(one ? "1" : axis->symbol);
-        site.shape.push_back(one ? 1 : static_cast<std::uint64_t>(config.*(axis->size)));
-    }
-    return site;
-}
 
 // Batches are a function of the prompts and batch_tokens alone: a resumed run makes the same ones.
 void plan_batches(CachePlan& plan, std::int64_t batch_tokens) {
@@ -95,8 +81,19 @@ void estimate(CachePlan& plan) {
 
 }  // namespace
 
-bool of_pairs(Site site) {
-    return std::string_view(info(site).axes) == "hps";
+StoreSite store_site(SiteRef ref, const ModelConfig& config, h5::Type type) {
+    StoreSite site;
+    site.name = hook_name(ref);
+    site.pairs = pairs_positions(ref.site);
+    site.type = type;
+    for (char letter : std::string_view(info(ref.site).axes)) {
+        if (letter == 'p' || letter == 's') continue;
+        const Axis* axis = std::find_if(std::begin(axes), std::end(axes), [&](const Axis& a) { return a.letter == letter; });
+        const bool one = axis == std::end(axes);
+        site.symbols.emplace_back(one ? "1" : axis->symbol);
+        site.shape.push_back(one ? 1 : static_cast<std::uint64_t>(config.*(axis->size)));
+    }
+    return site;
 }
 
 CachePlan plan_cache(Session& session, const CacheRequest& request) {

@@ -24,7 +24,7 @@ struct CachePlan {
 
 CachePlan plan_cache(Session& session, const CacheRequest& request);
 
-/// Rows are (query, key) pairs: patterns and scores.
-bool of_pairs(Site site);
+/// A site as a store describes it.
+StoreSite store_site(SiteRef ref, const ModelConfig& config, h5::Type type);
 
 }  // namespace microtome

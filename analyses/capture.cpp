@@ -4,46 +4,13 @@
 
 #include <algorithm>
 
+#include "analyses/cache_plan.h"
 #include "analyses/session_impl.h"
 #include "core/base/error.h"
 #include "hooks/edit_axes.h"
 #include "hooks/store/store_writer.h"
 
 namespace microtome {
-namespace {
-
-const char* symbol_of(char axis) {
-    switch (axis) {
-        case 'h':
-            return "n_heads";
-        case 'k':
-            return "n_kv_heads";
-        case 'e':
-            return "d_head";
-        case 'm':
-            return "d_model";
-        case 'f':
-            return "d_mlp";
-        case 'v':
-            return "d_vocab";
-        default:
-            return "1";
-    }
-}
-
-}  // namespace
-
-StoreSite store_site(SiteRef ref, const ModelConfig& config, const std::string& type) {
-    StoreSite site;
-    site.name = hook_name(ref);
-    site.pairs = pairs_positions(ref.site);
-    site.type = store_type(type);
-    for (char axis : std::string_view(info(ref.site).axes))
-        if (axis != 'p' && axis != 's') site.symbols.emplace_back(symbol_of(axis));
-    for (std::int64_t n : vector_shape(ref.site, config)) site.shape.push_back(static_cast<std::uint64_t>(n));
-    return site;
-}
-
 Capture::Capture(const Session& session, const std::vector<std::string>& sites, std::filesystem::path out, const std::string& type)
     : session_(session), refs_(match_sites(session.impl().model.config, sites)), out_(std::move(out)), type_(type), kept_(refs_.size()) {
     store_type(type_);
@@ -81,7 +48,7 @@ void Capture::write(const std::vector<std::int64_t>& ids, const std::string& tex
     StorePlan sizes;
     sizes.add(prompt);
     std::vector<StoreSite> sites;
-    for (SiteRef ref : refs_) sites.push_back(store_site(ref, session_.impl().model.config, type_));
+    for (SiteRef ref : refs_) sites.push_back(store_site(ref, session_.impl().model.config, store_type(type_)));
     StoreWriter writer(out_, {f.name, f.sha256, f.processing, f.dtype, session_.impl().tokenizer_sha256}, sites, {false, 0, sizes});
     writer.add_prompts(std::span(&prompt, 1));
     auto length = static_cast<std::int64_t>(ids.size());

@@ -9,9 +9,6 @@
 
 namespace microtome {
 
-/// A site as the store describes it; `type`: float16, float32 or float64.
-StoreSite store_site(SiteRef ref, const ModelConfig& config, const std::string& type);
-
 class Capture : public SiteHandler {
   public:
     /// An Error if a pattern matches no site, or the file exists.

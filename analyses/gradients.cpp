@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "analyses/capture.h"
+#include "analyses/cache_plan.h"
 #include "analyses/question.h"
 #include "core/base/error.h"
 #include "hooks/edit_axes.h"
@@ -101,7 +101,7 @@ class Backward {
         std::vector<StoreSite> sites;
         for (bool gradient : {false, true})
             for (SiteRef ref : refs_) {
-                sites.push_back(store_site(ref, model_.config, request_.store));
+                sites.push_back(store_site(ref, model_.config, store_type(request_.store)));
                 sites.back().gradient = gradient;
             }
         return sites;

@@ -15,9 +15,9 @@ struct RunRequest {
     std::string analysis;
     Json params = Json::object();
     std::vector<Intervention> interventions;
-    std::vector<PromptPair> named;  // prompts that interventions can name; none: those of the parameters
     std::int64_t seed = 0;
     std::vector<std::string> command;  // as typed, for the manifest
+    std::vector<PromptPair> named;  // prompts that interventions can name; none: those of the parameters
 };
 
 RunRecord run_analysis(Session& session, const RunRequest& request, RunProgress& progress);

@@ -74,7 +74,8 @@ Tensor Edits::where_of(const Edit& edit, const Tensor& x) const {
     }
     if (!anywhere) return {};
     where = where.logical_and(each_row ? at::cat(rows) : rows[0]);
-    if (pairs_positions(site)) where = where.logical_and(causal_mask(n, x.size(3), run_.offset, x).logical_not());
+    if (pairs_positions(site))
+        where = where.logical_and(causal_mask(n, x.size(3), run_.offset, model_.config.window(edit.ref.layer), x).logical_not());
     return where;
 }
 

@@ -23,9 +23,9 @@ struct StoreSite {
     std::vector<std::string> symbols;  // of one row: {"n_heads", "d_head"}
     h5::Shape shape;                   // of one row: {12, 64}
     bool pairs = false;
-    bool gradient = false;  // of a metric, by the activation of that name: in /gradients
-    std::string unit;       // "" where activations have none
+    std::string unit;  // "" where activations have none
     h5::Type type = h5::Type::float32;
+    bool gradient = false;  // of a metric, by the activation of that name: in /gradients
 
     std::uint64_t row_values() const { return h5::elements(shape, name); }
     std::uint64_t row_bytes() const { return row_values() * h5::size_of(type); }

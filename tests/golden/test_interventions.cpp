@@ -235,7 +235,7 @@ void TestInterventions::sweeps() {
     Json pair{{"clean_ids", f.ids[0]}, {"corrupt_ids", f.ids[1]}, {"answer_id", 3}, {"foil_id", 5}, {"spans", {{"S", 2}}}};
     auto effect = [&](const std::vector<std::string>& texts, const std::string& preset, Json& summary) {
         RunRequest request{
-            "activation-patching", {{"prompts", Json::array({pair, pair})}, {"preset", preset}, {"metric", "logit_diff"}}, {}, {}, 0, {}};
+            "activation-patching", {{"prompts", Json::array({pair, pair})}, {"preset", preset}, {"metric", "logit_diff"}}, {}, 0, {}, {}};
         request.params["prompts"][1]["spans"]["S"] = 4;
         for (const auto& text : texts) request.interventions.push_back(intervention_from_text(text, "i", "test"));
         RunProgress progress;
