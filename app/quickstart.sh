@@ -46,8 +46,8 @@ setup_build release -DMICROTOME_CUDA=$kernels -DMICROTOME_WERROR=OFF -- microtom
 phase "activation patching"
 results="$SETUP_ROOT/results/quickstart"
 "$SETUP_ROOT/build/release/bin/microtome" activation-patching --preset attn_head_out_all_pos --metric logit_diff_recovery \
-    --clean "when ann and tom went to the park , tom gave a ball to" \
-    --corrupt "when ann and tom went to the park , ann gave a ball to" --answer ann --foil tom --out "$results"
+    --clean "when tom and ann went to the park , tom gave a ball to" \
+    --corrupt "when tom and mary went to the park , tom gave a ball to" --answer ann --foil mary --out "$results"
 phase_summary
 
 say

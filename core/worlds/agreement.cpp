@@ -29,7 +29,7 @@ bool past(const std::string& lead) {
 }
 
 Words subjects() {
-    return {"the {N}", "the old {N}", "the small {N}", "my {N}", "the other {N}", "~my other {N}"};
+    return {"the {N}", "the old {N}", "the small {N}", "my {N}", "the other {N}", "^my other {N}"};
 }
 
 /// {M} and {K} are attractors; no verb in here gives the subject's number away, and none begins like another, so that its end is known.
@@ -48,10 +48,10 @@ Words modifiers() {
             "that the {M} saw",
             "that the {M} lost near the {K}",
             "that the {M} behind the {K} liked",
-            "~that the {M} next to the {K} had",
+            "^that the {M} next to the {K} had",
             "that belonged to the {M}",
             "which came with the {M}",
-            "~under the {M} by the {K}",
+            "^under the {M} by the {K}",
             "in front of the {M}",
             "between the {M} and the {K}"};
 }

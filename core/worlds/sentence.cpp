@@ -50,7 +50,7 @@ FormSet::FormSet(std::string task, std::vector<Words> parts, std::uint64_t seed,
     for (std::size_t form = 0; form < size_; ++form) {
         const std::string text = raw(form);
         held_out_[form] =
-            text.find('~') != std::string::npos || hash64(task_ + "/" + text, seed) % 100 < static_cast<std::uint64_t>(percent);
+            text.find_first_of("~^") != std::string::npos || hash64(task_ + "/" + text, seed) % 100 < static_cast<std::uint64_t>(percent);
     }
 }
 
@@ -66,14 +66,14 @@ std::string FormSet::raw(std::size_t form) const {
 
 std::string FormSet::text(std::size_t form) const {
     std::string text = raw(form);
-    std::erase(text, '~');
+    std::erase_if(text, [](char c) { return c == '~' || c == '^'; });
     return text;
 }
 
 std::size_t FormSet::sample(Rng& rng, Split split) const {
     for (;;) {
         const std::size_t form = rng.below(size_);
-        if (split == Split::train ? !held_out_[form] : held_out_[form] && raw(form).find('~') == std::string::npos) return form;
+        if (split == Split::train ? !held_out_[form] : held_out_[form] && raw(form).find('^') == std::string::npos) return form;
     }
 }
 

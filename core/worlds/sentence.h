@@ -38,8 +38,8 @@ using Slots = std::vector<std::pair<std::string_view, std::string_view>>;
 Sentence fill_form(std::string_view form, const Slots& slots);
 
 /// All combinations of one option from each part. `percent` of the combinations are held out, and so is each
-/// combination with an option that begins with '~' (the mark is not part of the text). The latter are never sampled:
-/// suites ask for new combinations of known clauses.
+/// combination with an option that begins with '~' or '^' (the mark is not part of the text). Those with '^' are never
+/// sampled: no suite asks for them.
 class FormSet {
   public:
     FormSet(std::string task, std::vector<Words> parts, std::uint64_t seed, int percent);

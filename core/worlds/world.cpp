@@ -12,7 +12,7 @@ Words words_of(const std::vector<Words>& texts) {
     for (const auto& list : texts) {
         for (const auto& text : list) {
             for (auto& word : split_words(text)) {
-                std::erase(word, '~');
+                std::erase_if(word, [](char c) { return c == '~' || c == '^'; });
                 if (!word.starts_with('{')) words.push_back(std::move(word));
             }
         }

@@ -26,7 +26,7 @@ std::unique_ptr<Session> open(const QString& model, const char* dtype = "float64
 
 Grid run(Session& session, const char* analysis, Json params, const char* view) {
     RunProgress progress;
-    RunRecord record = run_analysis(session, {analysis, std::move(params), {}, 0, {}}, progress);
+    RunRecord record = run_analysis(session, {analysis, std::move(params), {}, 0, {}, {}}, progress);
     const NamedView* found = record.result.find(view);
     if (!found) throw std::runtime_error(std::string("no view ") + view);
     return std::get<Grid>(found->view);

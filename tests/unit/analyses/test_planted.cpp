@@ -104,6 +104,7 @@ class TestPlanted : public QObject {
                                 {"metric", "logit_diff"}},
                                {},
                                0,
+                               {},
                                {}};
             RunProgress progress;
             RunRecord record = run_analysis(*session, request, progress);
