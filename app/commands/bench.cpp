@@ -94,6 +94,7 @@ void bench_store(const Options& options, const Common& common) {
     auto session = Session::open(common.model);
     CacheRequest request;
     request.sites = options.sites;
+    if (!session->facts().has_mlp) std::erase(request.sites, "blocks.*.hook_mlp_out");
     for (auto& row : rows_of(*session, options)) {
         request.prompts.emplace_back();
         request.prompts.back().ids = std::move(row);

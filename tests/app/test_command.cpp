@@ -377,6 +377,24 @@ class TestCommand : public QObject {
         QVERIFY2(nan.error.contains("finite"), nan.error);
     }
 
+    void verify_compares_runs() {
+        Ran ran = microtome_command({"verify", "tinyworld", "--json", "--threads", "1"});
+        QVERIFY2(ran.code == 0, ran.error);
+        Json json = Json::parse(ran.out.toStdString());
+        QVERIFY(json["passed"] == Json(true) && json["runs"].size() >= 5);
+        for (const Json& run : json["runs"]) QVERIFY(run["first_beyond_rounding"].is_null() && !run["worst_site"].empty());
+        QCOMPARE(microtome_command({"info", planted, "--processing", "center_writing"}).code, 2);
+        QCOMPARE(microtome_command({"logits", "--processing", "folded", "--ids", path("none.json"), "--out", path("l.h5")}).code, 2);
+    }
+
+    void bench_times_this_machine() {
+        for (const char* what : {"forward", "load", "store"}) {
+            Ran ran = microtome_command({"bench", what, "--model", planted, "--repeats", "1", "--batch", "3", "--length", "9", "--json"});
+            QVERIFY2(ran.code == 0, ran.error);
+            QVERIFY(Json::parse(ran.out.toStdString())["seconds"].get<double>() > 0);
+        }
+    }
+
     void an_interrupt_keeps_what_is_finished() {
         QString out = path("cancelled");
         std::string lines;
