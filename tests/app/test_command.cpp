@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "analyses/views/serialize.h"
+#include "command.h"
 #include "core/base/files.h"
 #include "core/base/safetensors.h"
 #include "hooks/store/h5.h"
@@ -11,26 +12,8 @@ using namespace microtome;
 
 namespace {
 
-struct Ran {
-    int code = -1;
-    QByteArray out, error;
-    Json json() const { return parse_json(out.toStdString(), "stdout"); }
-};
-
 const QString planted = "planted";
 const QStringList pair{"--clean", "c a d b a", "--corrupt", "c a e b a", "--answer", "d", "--foil", "e"};
-
-Ran microtome_command(const QStringList& arguments, const QString& folder = {}) {
-    QProcess process;
-    if (!folder.isEmpty()) process.setWorkingDirectory(folder);
-    process.start(MICROTOME_BIN_DIR "/microtome", arguments);
-    Ran ran;
-    if (!process.waitForFinished(120'000)) return ran;
-    ran.code = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-    ran.out = process.readAllStandardOutput();
-    ran.error = process.readAllStandardError();
-    return ran;
-}
 
 Ran patch(QStringList more) {
     return microtome_command(QStringList{"activation-patching", "--model", planted, "--threads", "1", "--device", "cpu"} + pair + more);

@@ -1,29 +1,13 @@
 // microtome query and microtome diff as a user types them: every documented example, the forms of output, and mistakes.
 #include <QtTest>
 
+#include "command.h"
 #include "core/base/files.h"
 #include "core/base/json.h"
 
 using namespace microtome;
 
 namespace {
-
-struct Ran {
-    int code = -1;
-    QByteArray out, error;
-    Json json() const { return parse_json(out.toStdString(), "stdout"); }
-};
-
-Ran microtome_command(const QStringList& arguments) {
-    QProcess process;
-    process.start(MICROTOME_BIN_DIR "/microtome", arguments);
-    Ran ran;
-    if (!process.waitForFinished(120'000)) return ran;
-    ran.code = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-    ran.out = process.readAllStandardOutput();
-    ran.error = process.readAllStandardError();
-    return ran;
-}
 
 // Examples stand at the beginning of a line; three spaces or more separate what they mean.
 QStringList examples(const QString& text) {
