@@ -1,4 +1,4 @@
-// microtome bench forward|load|store: figures of this machine. Peers are timed beside it by tests/bench/peers.sh.
+// microtome bench forward|load|store: figures of this machine. Peers are timed beside it by tests/bench/peers.py.
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
