@@ -91,8 +91,10 @@ std::unique_ptr<Session> Session::open(const ModelOptions& options) {
     const at::ScalarType dtype = parse_dtype(options.dtype);
     const bool raw = options.processing == "raw";
     // What is to be processed is read in at least single precision, and cast when that is done.
-    LoadedModel loaded = load_model(path, raw || dtype == at::kDouble ? dtype : at::kFloat, device);
+    LoadedModel loaded = load_model(path, raw || dtype == at::kDouble ? dtype : at::kFloat, device, options.memory_limit);
     impl->model = std::move(loaded.transformer);
+    if (!raw && impl->model.pages)
+        throw Error("memory-limit", "raw numerics for weights beyond it (processing needs them in memory)", options.processing);
     if (!raw) impl->model = convert(processed(impl->model, parse_processing(options.processing, impl->model.config)), dtype, device);
     if (microtome::has_tokenizer(folder)) {
         impl->tokenizer = load_tokenizer(folder);

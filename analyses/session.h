@@ -19,8 +19,8 @@ struct ModelOptions {
     std::string device = "auto";      // auto cpu cuda[:N]
     std::string dtype = "float32";    // float32 float64 bfloat16 float16
     std::string processing = "raw";
-    int threads = 0;                // 0: physical cores
-    std::int64_t memory_limit = 0;  // bytes; 0: no limit
+    int threads = 0;                                    // 0: physical cores
+    std::int64_t memory_limit = std::int64_t{8} << 30;  // bytes; 0: no limit
 };
 
 /// What is known of a model without running it.

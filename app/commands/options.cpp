@@ -12,6 +12,11 @@ void add_model_options(CLI::App& command, Common& common) {
                     "fold_norms,center_writing,center_unembed,fold_value_biases")
         ->group("Model");
     command.add_option("--threads", common.model.threads, "Threads (0: the physical cores)")->group("Model");
+    command
+        .add_option("--memory-limit", common.model.memory_limit,
+                    "Memory that weights may take, as in 8GiB (0: no limit); larger ones stay in files and are read layer by layer")
+        ->transform(CLI::AsSizeValue(false))
+        ->group("Model");
 }
 
 void add_output_options(CLI::App& command, Common& common) {

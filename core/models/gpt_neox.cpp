@@ -46,7 +46,8 @@ void split_heads(const HfReader& read, Attention& attn, const std::string& name)
     Tensor weight = whole.weight.unflatten(1, {c.n_heads, 3, c.d_head});
     Linear* parts[] = {&attn.q, &attn.k, &attn.v};
     for (int i = 0; i < 3; ++i) {
-        parts[i]->weight = weight.select(2, i).permute({1, 2, 0}).reshape({wide, c.d_model}).t();  // (out, in) in memory, as the others
+        // (out, in) in memory, as the others
+        parts[i]->weight = read.weights.settle(weight.select(2, i).permute({1, 2, 0}).reshape({wide, c.d_model}).t());
         if (c.qkv_bias) parts[i]->bias = whole.bias.unflatten(0, {c.n_heads, 3, c.d_head}).select(1, i).reshape({wide});
     }
     read.weights.release(name + ".weight");

@@ -1,6 +1,7 @@
 #include "core/models/model.h"
 
 #include <ATen/ATen.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -111,9 +112,26 @@ void refuse_quantized(const Json& config, const std::string& subject) {
         config["quantization_config"].is_object() ? config["quantization_config"].value("quant_method", Json("a method")).dump() : "one");
 }
 
+std::int64_t bytes_as(const Checkpoint& checkpoint, at::ScalarType dtype) {
+    std::int64_t elements = 0;
+    for (const StoredTensor* tensor : checkpoint.tensors()) elements += tensor->elements();
+    return elements * static_cast<std::int64_t>(c10::elementSize(dtype));
+}
+
+// As `convert`, weight by weight into a file.
+Transformer convert_paged(Transformer model, at::ScalarType dtype, PagedWeights& pages) {
+    for (auto& [name, tensor] : model.parameters()) {
+        const Tensor read = *tensor;
+        *tensor = pages.settle(read.to(dtype));
+        pages.settle(read);  // its pages leave
+        ::malloc_trim(0);    // and the copy's: the heap would keep them for the next one
+    }
+    return convert(std::move(model), dtype, at::kCPU);
+}
+
 }  // namespace
 
-LoadedModel load_model(const fs::path& model, at::ScalarType dtype, at::Device device) {
+LoadedModel load_model(const fs::path& model, at::ScalarType dtype, at::Device device, std::int64_t memory_limit) {
     std::error_code failed;
     bool folder = fs::is_directory(model, failed);
     // The config first: it says most about a model that can't be read, and needs no weights.
@@ -125,8 +143,14 @@ LoadedModel load_model(const fs::path& model, at::ScalarType dtype, at::Device d
     ModelConfig composition = architecture.configure(config, subject);
     // Hashed beside the reading: a thread that calls no torch.
     auto sha256 = std::async(std::launch::async, [checkpoint] { return checkpoint->sha256(); });
-    Weights weights(checkpoint);
-    Transformer transformer = convert(architecture.load(composition, weights), dtype, device);
+    std::shared_ptr<PagedWeights> pages;
+    if (memory_limit > 0 && device.is_cpu() && bytes_as(*checkpoint, dtype) > memory_limit)
+        pages = std::make_shared<PagedWeights>(checkpoint, cache_folder() / "spilled");
+    Weights weights(checkpoint, pages);
+    Transformer transformer = architecture.load(composition, weights);
+    transformer = pages ? convert_paged(std::move(transformer), dtype, *pages) : convert(std::move(transformer), dtype, device);
+    if (pages) pages->plan(transformer, memory_limit);
+    transformer.pages = pages;
     return {model, sha256.get(), std::move(transformer)};
 }
 

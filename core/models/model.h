@@ -30,7 +30,9 @@ std::filesystem::path folder_of(const std::filesystem::path& model);
 
 /// Reads config and weights of a folder, a llama2.c file, or a weights file with its config beside it; the weights stay mapped where dtype
 /// and device need no copy.
-LoadedModel load_model(const std::filesystem::path& model, at::ScalarType dtype = at::kFloat, at::Device device = at::kCPU);
+/// On the CPU, weights of more than `memory_limit` bytes (0: no limit) stay in files and leave memory layer by layer (paging.h).
+LoadedModel load_model(const std::filesystem::path& model, at::ScalarType dtype = at::kFloat, at::Device device = at::kCPU,
+                       std::int64_t memory_limit = 0);
 
 /// Writes config.json and model.safetensors: GPT-2's layout where the composition is GPT-2's, TransformerLens' names otherwise.
 void save_model(const std::filesystem::path& folder, const Transformer& model, const std::map<std::string, std::string>& metadata);

@@ -76,13 +76,17 @@ Tensor Transformer::residual(const Tensor& ids, const Tap& tap, Context context)
     if (config.embed_scale != 1) x = x * at::scalar_tensor(config.embed_scale, x.options().requires_grad(false));
     x = tap(Site::embed, x);
     if (W_pos.defined()) x = x + tap(Site::pos_embed, W_pos.narrow(0, context.offset, p).unsqueeze(0).expand({b, p, config.d_model}));
-    for (std::size_t l = 0; l < blocks.size(); ++l) x = blocks[l](x, tap, context, static_cast<int>(l));
+    for (std::size_t l = 0; l < blocks.size(); ++l) {
+        x = blocks[l](x, tap, context, static_cast<int>(l));
+        if (pages) pages->leave(l);
+    }
     return x;
 }
 
 Tensor Transformer::logits(const Tensor& residual, const Tap& tap) const {
     Tensor x = tap(Site::unembed_in, ln_final(residual, tap, Site::ln_final_scale, Site::ln_final_normalized));
     x = tap(Site::unembed_out, unembed(x));
+    if (pages) pages->leave_ends();
     return config.logit_cap > 0 ? at::tanh(x / config.logit_cap) * config.logit_cap : x;
 }
 

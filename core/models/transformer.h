@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/models/paging.h"
 #include "core/models/parts.h"
 
 namespace microtome {
@@ -15,7 +16,8 @@ struct Transformer {
     Tensor W_pos;  // (n_ctx, d_model); undefined without learned positions
     std::vector<Block> blocks;
     NormLayer ln_final;
-    Linear unembed;  // (d_model, d_vocab)
+    Linear unembed;                               // (d_model, d_vocab)
+    std::shared_ptr<const PagedWeights> pages{};  // none: all weights stay in memory
 
     /// ids (batch, pos) int64 -> residual stream after the last block (batch, pos, d_model).
     Tensor residual(const Tensor& ids, const Tap& tap = {}, Context context = {}) const;

@@ -121,7 +121,8 @@ struct Reader {
         std::string underscore = weights.has(at + "_W_" + part) ? "_" : "";
         Tensor w = weights.take(at + underscore + "W_" + part, {n, c.d_model, c.d_head});
         Tensor b = weights.take_if(at + underscore + "b_" + part, {n, c.d_head});
-        Linear made{w.permute({1, 0, 2}).reshape({c.d_model, std::int64_t{n} * c.d_head}), b.defined() ? b.reshape({-1}) : b};
+        Linear made{weights.settle(w.permute({1, 0, 2}).reshape({c.d_model, std::int64_t{n} * c.d_head})),
+                    b.defined() ? b.reshape({-1}) : b};
         if (n > 1) weights.release(at + underscore + "W_" + part);  // one head needs no regrouping, hence no copy
         return made;
     }

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/sites.h"
+#include "core/models/paging.h"
 
 namespace microtome {
 namespace {
@@ -70,7 +71,7 @@ Tensor Weights::take(const std::string& name, const std::vector<std::int64_t>& s
     taken_.insert(name);
     Tensor x = view_of(stored, checkpoint_);
     check_finite(x, subject);
-    return x;
+    return settle(x);
 }
 
 Tensor Weights::take_if(const std::string& name, const std::vector<std::int64_t>& shape) {
@@ -79,6 +80,10 @@ Tensor Weights::take_if(const std::string& name, const std::vector<std::int64_t>
 
 void Weights::release(const std::string& name) const {
     checkpoint_->release(checkpoint_->at(name));
+}
+
+Tensor Weights::settle(const Tensor& copy) const {
+    return pages_ ? pages_->settle(copy) : copy;
 }
 
 void Weights::finish(const std::vector<std::string>& may_be_left) const {

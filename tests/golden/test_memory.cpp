@@ -1,6 +1,7 @@
 // Loading holds nothing twice, and remembers the hash of a large file.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <malloc.h>
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -102,6 +103,9 @@ class TestMemory : public QObject {
     void initTestCase() { at::set_num_threads(1); }
     void nothing_is_held_twice_data();
     void nothing_is_held_twice();
+    void a_third_of_the_memory_is_enough_data();
+    void a_third_of_the_memory_is_enough();
+    void too_little_memory_is_refused();
 
   private:
     fs::path at(const char* name) {
@@ -141,6 +145,51 @@ void TestMemory::nothing_is_held_twice() {
     change.close();
     QVERIFY(load_model(folder).sha256 != loaded.sha256);
     QCOMPARE(load_model(folder).sha256, sha256_file(file));
+}
+
+void TestMemory::a_third_of_the_memory_is_enough_data() {
+    QTest::addColumn<bool>("regrouped");
+    QTest::addColumn<int>("dtype");
+    QTest::newRow("mapped") << false << static_cast<int>(at::kFloat);
+    QTest::newRow("regrouped by head") << true << static_cast<int>(at::kFloat);
+    QTest::newRow("cast") << false << static_cast<int>(at::kDouble);
+}
+
+// Weights three times the limit: loading and running keep within it (and what a pass itself needs), with the same bits.
+void TestMemory::a_third_of_the_memory_is_enough() {
+    QFETCH(bool, regrouped);
+    QFETCH(int, dtype);
+    qputenv("XDG_CACHE_HOME", at("cache").c_str());
+    fs::path folder = at(regrouped ? "large-neox" : "large-gpt2");
+    (regrouped ? write_large_neox : write_large_gpt2)(folder);
+    const auto type = static_cast<at::ScalarType>(dtype);
+    const auto weights =
+        static_cast<std::int64_t>(fs::file_size(folder / "model.safetensors")) / 4 * static_cast<std::int64_t>(c10::elementSize(type));
+    const Tensor ids = ids_tensor({{1, 2, 3, 4, 5, 6, 7}, {7, 6, 5, 4, 3, 2, 1}});
+    const Tensor expected = load_model(folder, type).transformer.forward(ids);
+    ::malloc_trim(0);  // what the unlimited model left on the heap would hide growth
+    std::ofstream("/proc/self/clear_refs") << "5";
+    const std::int64_t before = memory_line("VmRSS:");
+    const LoadedModel loaded = load_model(folder, type, at::kCPU, weights / 3);
+    QVERIFY(loaded.transformer.pages);
+    QVERIFY(loaded.transformer.pages->layers_kept() < layers);
+    for (int pass = 0; pass < 2; ++pass) QVERIFY(loaded.transformer.forward(ids).equal(expected));
+    const auto grown = (memory_line("VmHWM:") - before) * 1024;
+    QVERIFY2(grown <= weights / 3 + (std::int64_t{8} << 20),
+             (std::to_string(grown) + " bytes for a limit of " + std::to_string(weights / 3)).c_str());
+    QVERIFY(load_model(folder, type, at::kCPU, 2 * weights).transformer.pages == nullptr);
+}
+
+void TestMemory::too_little_memory_is_refused() {
+    qputenv("XDG_CACHE_HOME", at("cache").c_str());
+    fs::path folder = at("large-gpt2");
+    write_large_gpt2(folder);
+    try {
+        load_model(folder, at::kFloat, at::kCPU, 1 << 20);
+        QFAIL("a limit below two layers");
+    } catch (const Error& e) {
+        QVERIFY2(std::string(e.what()).find("memory-limit: expected at least 2") == 0, e.what());
+    }
 }
 
 QTEST_GUILESS_MAIN(TestMemory)
