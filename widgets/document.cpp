@@ -73,6 +73,18 @@ class SessionDocument::InterventionsEdit final : public QUndoCommand {
     State before_, after_;
 };
 
+class SessionDocument::StepsEdit final : public QUndoCommand {
+  public:
+    StepsEdit(SessionDocument& document, std::vector<SessionStep> after, const QString& what)
+        : QUndoCommand(what), document_(document), before_(document.session_.steps), after_(std::move(after)) {}
+    void undo() override { document_.set_steps(before_); }
+    void redo() override { document_.set_steps(after_); }
+
+  private:
+    SessionDocument& document_;
+    std::vector<SessionStep> before_, after_;
+};
+
 SessionDocument::SessionDocument(QObject* parent) : QObject(parent) {
     load(welcome_session());
 }
@@ -167,6 +179,48 @@ void SessionDocument::edit_param(const std::string& name, const Json& value) {
         params[name] = value;
     if (params != step().params)
         undo_.push(new ParamEdit(*this, params, QStringLiteral("Change ") + QString::fromStdString(name).replace('_', ' ')));
+}
+
+SessionStep SessionDocument::step_of(const std::string& analysis) const {
+    for (const SessionStep& known : session_.steps)
+        if (known.run == analysis) return known;
+    SessionStep made;
+    made.run = analysis, made.prompts = step().prompts, made.use = step().use;
+    for (std::size_t n = session_.steps.size() + 1;; ++n) {
+        made.id = "s" + std::to_string(n);
+        if (std::none_of(session_.steps.begin(), session_.steps.end(), [&](const SessionStep& s) { return s.id == made.id; })) return made;
+    }
+}
+
+void SessionDocument::edit_param_of(const std::string& analysis, const std::string& name, const Json& value) {
+    SessionStep next = step_of(analysis);
+    if (value.is_null())
+        next.params.erase(name);
+    else
+        next.params[name] = value;
+    if (next.params != step_of(analysis).params)
+        push_step(next, QStringLiteral("Change ") + QString::fromStdString(name).replace('_', ' '));
+}
+
+void SessionDocument::keep_step(const std::string& analysis) {
+    const SessionStep next = step_of(analysis);
+    if (std::none_of(session_.steps.begin(), session_.steps.end(), [&](const SessionStep& s) { return s.id == next.id; }))
+        push_step(next, QStringLiteral("Add ") + QString::fromStdString(analysis).replace('-', ' '));
+}
+
+void SessionDocument::push_step(const SessionStep& step, const QString& what) {
+    std::vector<SessionStep> steps = session_.steps;
+    const auto known = std::find_if(steps.begin(), steps.end(), [&](const SessionStep& s) { return s.id == step.id; });
+    if (known == steps.end())
+        steps.push_back(step);
+    else
+        *known = step;
+    undo_.push(new StepsEdit(*this, std::move(steps), what));
+}
+
+void SessionDocument::set_steps(const std::vector<SessionStep>& steps) {
+    session_.steps = steps;
+    Q_EMIT params_changed();
 }
 
 void SessionDocument::edit_interventions(const std::vector<Intervention>& interventions, const QString& what) {

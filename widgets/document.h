@@ -23,12 +23,17 @@ class SessionDocument : public QObject {
     void choose_pair(int index);
     /// The step that patches: its parameters are what the sweep form edits.
     const SessionStep& step() const { return session_.steps[step_]; }
+    /// The first step that runs this analysis; one with its defaults, not in the session yet, if there is none.
+    SessionStep step_of(const std::string& analysis) const;
     QString text(PromptField field) const;
 
     /// Undoable; typing in one field without a pause of a second is one command.
     void edit_text(PromptField field, const QString& text);
     /// Undoable. A null value takes the parameter back to its default.
     void edit_param(const std::string& name, const Json& value);
+    /// Undoable. The same for the step of any analysis, which joins the session with its first edit, or when it runs (`keep_step`).
+    void edit_param_of(const std::string& analysis, const std::string& name, const Json& value);
+    void keep_step(const std::string& analysis);
     /// Undoable. All of them at once, in order; the step that patches uses each of them, and no step one that is gone.
     void edit_interventions(const std::vector<Intervention>& interventions, const QString& what);
     /// "i3": not used yet.
@@ -56,6 +61,9 @@ class SessionDocument : public QObject {
     class PairEdit;
     class ParamEdit;
     class InterventionsEdit;
+    class StepsEdit;
+    void push_step(const SessionStep& step, const QString& what);
+    void set_steps(const std::vector<SessionStep>& steps);
     void set_pair(std::size_t index, const PromptPair& pair);
     void set_params(const Json& params);
     void set_interventions(const std::vector<Intervention>& interventions, const std::vector<SessionStep>& steps);

@@ -25,6 +25,11 @@ class SessionEngine final : public Engine {
     std::shared_ptr<OpenModel> open(const ModelOptions& options) const override {
         return std::make_shared<SessionModelInMemory>(Session::open(options));
     }
+    std::vector<std::pair<std::string, std::string>> analyses() const override {
+        std::vector<std::pair<std::string, std::string>> all;
+        for (const Analysis* analysis : catalog()) all.emplace_back(analysis->name(), analysis->summary());
+        return all;
+    }
     std::vector<FieldInfo> params(const std::string& analysis) const override { return find_analysis(analysis).params(); }
     std::vector<std::string> bundled() const override {
         std::vector<std::string> names;

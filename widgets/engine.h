@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analyses/model_outline.h"
@@ -29,6 +30,8 @@ class Engine {
     virtual ~Engine() = default;
     /// Calls torch: on the compute lane only.
     virtual std::shared_ptr<OpenModel> open(const ModelOptions& options) const = 0;
+    /// Every analysis: name and one sentence; any thread.
+    virtual std::vector<std::pair<std::string, std::string>> analyses() const = 0;
     /// The parameters of an analysis; any thread.
     virtual std::vector<FieldInfo> params(const std::string& analysis) const = 0;
     virtual std::vector<std::string> bundled() const = 0;

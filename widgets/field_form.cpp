@@ -163,7 +163,7 @@ QString titled(const std::string& name) {
 }
 
 QString spaced(const std::string& name) {
-    return QString::fromStdString(name).replace(QLatin1Char('_'), QLatin1Char(' '));
+    return QString::fromStdString(name).replace(QLatin1Char('_'), QLatin1Char(' ')).replace(QLatin1Char('-'), QLatin1Char(' '));
 }
 
 }  // namespace microtome

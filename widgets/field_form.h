@@ -36,7 +36,7 @@ class FieldEditor : public QWidget {
 
 /// False for parameters that the window gives by other means: prompts and pairs.
 bool has_editor(const FieldInfo& info);
-/// "logit_diff_recovery" → "logit diff recovery".
+/// "logit_diff_recovery" → "logit diff recovery", "head-scores" → "head scores".
 QString spaced(const std::string& name);
 /// The same with a capital.
 QString titled(const std::string& name);

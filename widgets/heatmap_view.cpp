@@ -46,7 +46,7 @@ void HeatmapView::set_message(const QString& text) {
 
 void HeatmapView::redraw() {
     picture_ = {};
-    if (scene_) scene_->layout(QRectF(rect()), figure_style());
+    if (scene_) scene_->layout(QRectF(rect()), screen_style(*this));
     update();
 }
 
@@ -105,17 +105,6 @@ CellIndex HeatmapView::cell_at(QPointF point) const {
     return at ? CellIndex{static_cast<int>(at->panel * scene_->slices().rows() + at->row), static_cast<int>(at->col)} : CellIndex{};
 }
 
-FigureStyle HeatmapView::figure_style() const {
-    const Theme theme = Theme::of(palette());
-    const int size = fontInfo().pixelSize();
-    FigureStyle style = theme.dark ? FigureStyle::dark_screen(size) : FigureStyle::light(size);
-    style.background = theme.base;
-    style.ink = theme.text;
-    style.muted = theme.dim;
-    style.accent = theme.accent;
-    return style;
-}
-
 QSize HeatmapView::sizeHint() const {
     const int em = fontMetrics().height();
     return {em * 36, em * 22};
@@ -151,7 +140,7 @@ void HeatmapView::paintEvent(QPaintEvent*) {
         picture_.setDevicePixelRatio(devicePixelRatioF());
         picture_.fill(theme.base);
         QPainter into(&picture_);
-        scene_->paint(into, QRectF(rect()), figure_style());
+        scene_->paint(into, QRectF(rect()), screen_style(*this));
     }
     painter.drawPixmap(0, 0, picture_);
     outline(painter, hover_cell(), theme.dim, 1);

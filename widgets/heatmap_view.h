@@ -68,7 +68,6 @@ class HeatmapView : public TableCanvas {
     void show_window(const GridWindow& window);
     SceneOptions shown_options() const;
     GridSlices::Place place(CellIndex cell) const;
-    FigureStyle figure_style() const;
     void redraw();
     void outline(QPainter& painter, CellIndex cell, const QColor& color, double width) const;
 

@@ -19,7 +19,7 @@
 namespace microtome {
 namespace {
 
-constexpr int layout_version = 2;
+constexpr int layout_version = 3;
 
 }  // namespace
 
@@ -39,9 +39,10 @@ MainWindow::MainWindow(std::unique_ptr<Engine> engine, std::unique_ptr<QSettings
     tabs_->setTabsClosable(true);
     tabs_->tabBar()->setTabButton(0, QTabBar::RightSide, nullptr);  // the map stays
     connect(tabs_, &QTabWidget::tabCloseRequested, this, [this](int tab) {
-        if (tabs_->widget(tab) != store_) return;
+        QWidget* const page = tabs_->widget(tab);
+        if (page == patching_) return;
         tabs_->removeTab(tab);
-        store_->close();
+        page == store_ ? store_->close() : page->deleteLater();
     });
     setCentralWidget(tabs_);
     make_docks();
@@ -100,7 +101,10 @@ void MainWindow::make_docks() {
         raise_dock(interventions_);
         interventions_->add_at(target);
     });
+    analyses_ = new AnalysesView(workspace_, this);
+    connect(analyses_, &AnalysesView::started, this, &MainWindow::open_result);
     QDockWidget* model = make_dock("dock.model", tr("Model"), browser_, Qt::LeftDockWidgetArea);
+    tabifyDockWidget(model, make_dock("dock.analyses", tr("Analyses"), analyses_, Qt::LeftDockWidgetArea));
     tabifyDockWidget(model, make_dock("dock.heads", tr("Heads"), heads_, Qt::LeftDockWidgetArea));
     tabifyDockWidget(model, make_dock("dock.interventions", tr("Interventions"), interventions_, Qt::LeftDockWidgetArea));
     tabifyDockWidget(model, make_dock("dock.pins", tr("Pins"), pins_, Qt::LeftDockWidgetArea));
@@ -153,6 +157,25 @@ void MainWindow::make_tool_bar() {
     connect(place_, &QLineEdit::returnPressed, this, &MainWindow::go_to);
     bar->addSeparator();
     bar->addWidget(place_);
+}
+
+ResultView* MainWindow::result(const std::string& analysis) const {
+    for (int tab = 0; tab < tabs_->count(); ++tab)
+        if (auto* view = qobject_cast<ResultView*>(tabs_->widget(tab)); view && view->analysis() == analysis) return view;
+    return nullptr;
+}
+
+ResultView* MainWindow::shown_result() const {
+    return qobject_cast<ResultView*>(tabs_->currentWidget());
+}
+
+void MainWindow::open_result(const QString& analysis) {
+    ResultView* view = result(analysis.toStdString());
+    if (!view) {
+        view = new ResultView(workspace_, analysis.toStdString(), this);
+        tabs_->addTab(view, titled(analysis.toStdString()));
+    }
+    tabs_->setCurrentWidget(view);
 }
 
 void MainWindow::show_title() {

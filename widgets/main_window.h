@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "widgets/action_registry.h"
+#include "widgets/analyses_view.h"
 #include "widgets/attention_view.h"
 #include "widgets/file_chooser.h"
 #include "widgets/head_scores_view.h"
@@ -18,6 +19,7 @@
 #include "widgets/patching_view.h"
 #include "widgets/pins_view.h"
 #include "widgets/prompt_editor.h"
+#include "widgets/results/result_view.h"
 #include "widgets/store_browser.h"
 #include "widgets/workspace.h"
 
@@ -40,6 +42,9 @@ class MainWindow : public QMainWindow {
     StoreBrowser* store() const { return store_; }
     ModelBrowser* browser() const { return browser_; }
     InterventionsView* interventions() const { return interventions_; }
+    AnalysesView* analyses() const { return analyses_; }
+    /// The tab of an analysis' results; null if it is not open.
+    ResultView* result(const std::string& analysis) const;
     QLineEdit* place_edit() const { return place_; }
     /// The selection as the status bar tells it.
     QString value_text() const { return value_label_->text(); }
@@ -66,6 +71,9 @@ class MainWindow : public QMainWindow {
 
   private:
     void make_docks();
+    /// The tab of this analysis' results, opened if it is not there.
+    void open_result(const QString& analysis);
+    ResultView* shown_result() const;
     QDockWidget* make_dock(const char* id, const QString& title, QWidget* widget, Qt::DockWidgetArea area);
     void make_status_bar();
     void make_tool_bar();
@@ -117,6 +125,7 @@ class MainWindow : public QMainWindow {
     StoreBrowser* store_ = nullptr;
     ModelBrowser* browser_ = nullptr;
     InterventionsView* interventions_ = nullptr;
+    AnalysesView* analyses_ = nullptr;
     QTabWidget* tabs_ = nullptr;
     JobsView* jobs_ = nullptr;
     QLineEdit* place_ = nullptr;

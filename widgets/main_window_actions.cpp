@@ -10,6 +10,7 @@
 
 #include "analyses/views/serialize.h"
 #include "widgets/main_window.h"
+#include "widgets/results/grid_widget.h"
 #include "widgets/theme.h"
 
 namespace microtome {
@@ -31,6 +32,23 @@ void MainWindow::make_actions() {
                      raise_dock(heads_);
                      heads_->run();
                  });
+    actions_.add(
+        {"analyse.any", "&Analyse", tr("&Run Analysis"), QKeySequence(Qt::Key_F8), tr("Run the analysis chosen in the Analyses dock")},
+        [this] {
+            raise_dock(analyses_);
+            analyses_->run();
+        });
+    QMenu* others = actions_.menu(QStringLiteral("&Analyse"))->addMenu(tr("&All Analyses"));
+    for (const auto& [name, summary] : workspace_.engine().analyses()) {
+        others
+            ->addAction(titled(name), this,
+                        [this, name] {
+                            if (!analyses_->choose(name)) return tabs_->setCurrentWidget(patching_);
+                            raise_dock(analyses_);
+                            analyses_->analysis_box()->setFocus();
+                        })
+            ->setStatusTip(QString::fromStdString(summary));
+    }
     actions_.add({"analyse.intervene", "&Analyse", tr("&Intervene Here"), QKeySequence(Qt::CTRL | Qt::Key_I),
                   tr("Add an intervention at the selected place")},
                  [this] {
@@ -222,6 +240,8 @@ bool MainWindow::focused(const QWidget* view) const {
 
 MatrixPanel* MainWindow::focused_panel() const {
     if (focused(attention_)) return attention_->panel();
+    if (const ResultView* view = shown_result())
+        if (const auto* grid = qobject_cast<GridWidget*>(view->current())) return grid->panel();
     return tabs_->currentWidget() == store_ ? store_->panel() : patching_->panel();
 }
 

@@ -166,6 +166,11 @@ std::optional<MainWindow::Exported> MainWindow::exported() const {
         if (out) out->analysis = "activations", out->manifest = store_->manifest();
         return out;
     }
+    if (const ResultView* view = shown_result()) {
+        auto out = of(view->shown(), view->scene_options(), view->provenance(), view->result());
+        if (out && view->result().record) out->summary = view->result().record->result.summary;
+        return out;
+    }
     const NamedView* map = patching_->shown();
     const ShownResult& result = workspace_.patching();
     auto out = of(map ? std::optional(*map) : std::nullopt, patching_->scene_options(), patching_->provenance(), result);
@@ -208,11 +213,11 @@ void MainWindow::export_data_to(const QString& file) {
 }
 
 QString MainWindow::script_text() {
-    const QString json = QString::fromStdString(to_json(workspace_.script()).dump(1));
-    return QStringLiteral(
-               "cat > patching.microtome.json <<'END_OF_SESSION'\n%1\nEND_OF_SESSION\nmicrotome run patching.microtome.json --out "
-               "patching\n")
-        .arg(json);
+    const ResultView* view = shown_result();
+    const std::string analysis = view ? view->analysis() : "activation-patching";
+    const QString json = QString::fromStdString(to_json(workspace_.script(analysis)).dump(1));
+    return QStringLiteral("cat > %2.microtome.json <<'END_OF_SESSION'\n%1\nEND_OF_SESSION\nmicrotome run %2.microtome.json --out %2\n")
+        .arg(json, view ? QString::fromStdString(analysis) : QStringLiteral("patching"));
 }
 
 void MainWindow::remember(const QString& file) {

@@ -2,6 +2,7 @@
 
 #include <QStyle>
 #include <QStyleFactory>
+#include <QWidget>
 
 #include "widgets/figures/colormap.h"
 #include "widgets/token_text.h"
@@ -55,6 +56,17 @@ QPalette Theme::palette() const {
         p.setColor(QPalette::Disabled, role, blend(window, text, 0.45));
     p.setColor(QPalette::Disabled, QPalette::Highlight, line);
     return p;
+}
+
+FigureStyle screen_style(const QWidget& widget) {
+    const Theme theme = Theme::of(widget.palette());
+    const int size = widget.fontInfo().pixelSize();
+    FigureStyle style = theme.dark ? FigureStyle::dark_screen(size) : FigureStyle::light(size);
+    style.background = theme.base;
+    style.ink = theme.text;
+    style.muted = theme.dim;
+    style.accent = theme.accent;
+    return style;
 }
 
 void apply_theme(QApplication& app, bool dark) {

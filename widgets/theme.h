@@ -5,6 +5,8 @@
 #include <QColor>
 #include <QPalette>
 
+#include "widgets/figures/style.h"
+
 namespace microtome {
 
 struct Theme {
@@ -19,7 +21,10 @@ struct Theme {
     QPalette palette() const;
 };
 
-/// Fusion, the palette, and sizes in font metrics; figures keep their own light theme.
+/// How figures are painted on a widget: its font and colours.
+FigureStyle screen_style(const QWidget& widget);
+
+/// Fusion, the palette, and sizes in font metrics; figures in files keep their own light theme.
 void apply_theme(QApplication& app, bool dark);
 
 }  // namespace microtome

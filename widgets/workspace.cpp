@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "widgets/field_form.h"
+
 namespace microtome {
 namespace {
 
@@ -89,25 +91,33 @@ void Workspace::open_document_model(bool keep_old) {
 void Workspace::drop_model() {
     model_.reset();
     prompts_ = {};
-    patching_ = clean_attention_ = corrupt_attention_ = head_scores_ = {};
+    forget_results();
     Q_EMIT tokens_changed();
+    tell_results();
+}
+
+void Workspace::forget_results() {
+    patching_ = clean_attention_ = corrupt_attention_ = head_scores_ = {};
+    for (auto& [analysis, shown] : results_) shown = {};
+}
+
+void Workspace::tell_results() {
     Q_EMIT patching_changed();
     Q_EMIT attention_changed();
     Q_EMIT head_scores_changed();
+    for (const auto& [analysis, shown] : results_) Q_EMIT result_changed(QString::fromStdString(analysis));
 }
 
 void Workspace::adopt(std::shared_ptr<OpenModel> model) {
     model_ = std::move(model);
-    patching_ = clean_attention_ = corrupt_attention_ = head_scores_ = {};
+    forget_results();
     SessionModel now = document_.session().model;
     const std::string saved = std::exchange(now.sha256, model_->facts().sha256);
     document_.set_model(now);
     opened_ = now;
     refresh_tokens();
     Q_EMIT model_changed();
-    Q_EMIT patching_changed();
-    Q_EMIT attention_changed();
-    Q_EMIT head_scores_changed();
+    tell_results();
     if (!saved.empty() && saved != now.sha256)
         Q_EMIT failed(
             tr("%1 is not the model that the session was saved with: expected SHA-256 %2…, got %3….")
@@ -143,7 +153,7 @@ bool Workspace::patching_is_stale() const {
 bool Workspace::run_patching() {
     refresh_tokens();
     if (!model_ || !prompts_.can_run()) return false;
-    run(QStringLiteral("Activation patching"), patching_request(), &Workspace::patching_, &Workspace::patching_changed);
+    run(QStringLiteral("Activation patching"), patching_request(), patching_, [this] { Q_EMIT patching_changed(); });
     return true;
 }
 
@@ -159,7 +169,31 @@ void Workspace::run_head_scores(const Json& params, bool on_prompts) {
         request.interventions = patching_request().interventions;
     }
     request.params.update(params);
-    run(QStringLiteral("Head scores"), request, &Workspace::head_scores_, &Workspace::head_scores_changed);
+    run(QStringLiteral("Head scores"), request, head_scores_, [this] { Q_EMIT head_scores_changed(); });
+}
+
+const ShownResult& Workspace::result(const std::string& analysis) const {
+    static const ShownResult none;
+    const auto found = results_.find(analysis);
+    return found == results_.end() ? none : found->second;
+}
+
+RunRequest Workspace::request_for(const std::string& analysis) const {
+    return request_of(document_.session(), document_.step_of(analysis));
+}
+
+bool Workspace::is_stale(const std::string& analysis) const {
+    const ShownResult& shown = result(analysis);
+    return !shown.key.empty() && model_ && shown.key != key_of(request_for(analysis));
+}
+
+bool Workspace::run_analysis(const std::string& analysis) {
+    refresh_tokens();
+    if (!model_) return false;
+    document_.keep_step(analysis);
+    run(titled(analysis), request_for(analysis), results_[analysis],
+        [this, name = QString::fromStdString(analysis)] { Q_EMIT result_changed(name); });
+    return true;
 }
 
 void Workspace::cancel() {
@@ -222,17 +256,16 @@ void Workspace::recall_patching() {
 }
 
 void Workspace::update_attention() {
-    for (const auto& [side, slot] :
-         {std::pair<Side, Slot>{Side::clean, &Workspace::clean_attention_}, {Side::corrupt, &Workspace::corrupt_attention_}}) {
+    for (const auto& [side, shown] :
+         {std::pair<Side, ShownResult*>{Side::clean, &clean_attention_}, {Side::corrupt, &corrupt_attention_}}) {
         const auto request = attention_request(side);
-        if (!request || key_of(*request) == (this->*slot).key) continue;
-        run(side == Side::clean ? QStringLiteral("Attention, clean") : QStringLiteral("Attention, corrupted"), *request, slot,
-            &Workspace::attention_changed);
+        if (!request || key_of(*request) == shown->key) continue;
+        run(side == Side::clean ? QStringLiteral("Attention, clean") : QStringLiteral("Attention, corrupted"), *request, *shown,
+            [this] { Q_EMIT attention_changed(); });
     }
 }
 
-void Workspace::run(const QString& title, const RunRequest& request, Slot slot, Signal changed) {
-    ShownResult& shown = this->*slot;
+void Workspace::run(const QString& title, const RunRequest& request, ShownResult& shown, const Changed& changed) {
     if (shown.running()) jobs_.cancel(shown.job);  // the newest request wins
     const std::string key = key_of(request);
     shown = {};
@@ -240,46 +273,44 @@ void Workspace::run(const QString& title, const RunRequest& request, Slot slot, 
     shown.clean = prompts_.clean, shown.corrupt = prompts_.corrupt;
     if (const RunRecord* record = cached(key)) {
         shown.record = *record, shown.cached = true;
-        Q_EMIT(this->*changed)();
-        return;
+        return changed();
     }
     ++runs_;
+    ShownResult* const slot = &shown;
     const auto work = [this, model = model_, request, key, slot, changed](RunProgress& progress) -> JobQueue::Deliver {
         auto record = std::make_shared<RunRecord>(model->run(request, progress));
-        return [this, record, key, slot, changed] { finish(std::move(*record), key, slot, changed); };
+        return [this, record, key, slot, changed] { finish(std::move(*record), key, *slot, changed); };
     };
-    const auto partial = [this, key, slot, changed](const NamedView& view) {
-        if ((this->*slot).key != key) return;
-        (this->*slot).growing = view;
-        Q_EMIT(this->*changed)();
+    const auto partial = [key, slot, changed](const NamedView& view) {
+        if (slot->key != key) return;
+        slot->growing = view;
+        changed();
     };
     const auto failed = [this, key, slot, changed](const QString& error) {
-        ShownResult& result = this->*slot;
-        if (result.key != key) return;
-        result.job = 0, result.error = error;
-        if (!result.growing) result.key.clear();  // nothing came: the same request may be tried again
-        Q_EMIT(this->*changed)();
+        if (slot->key != key) return;
+        slot->job = 0, slot->error = error;
+        if (!slot->growing) slot->key.clear();  // nothing came: the same request may be tried again
+        changed();
         if (!error.isEmpty()) Q_EMIT this->failed(error);
     };
     shown.job = jobs_.start(title, work, partial, failed);
-    Q_EMIT(this->*changed)();
+    changed();
 }
 
-void Workspace::finish(RunRecord record, const std::string& key, Slot slot, Signal changed) {
+void Workspace::finish(RunRecord record, const std::string& key, ShownResult& shown, const Changed& changed) {
     if (record.result.complete) {
         cache_.emplace_front(key, record);
         if (cache_.size() > cached_results) cache_.pop_back();
     }
-    ShownResult& shown = this->*slot;
     if (shown.key != key) return;
     shown.record = std::move(record);
     shown.job = 0;
-    Q_EMIT(this->*changed)();
+    changed();
 }
 
-SessionFile Workspace::script() const {
+SessionFile Workspace::script(const std::string& analysis) const {
     SessionFile script = document_.session();
-    const SessionStep& step = document_.step();
+    const SessionStep step = document_.step_of(analysis);
     const auto unused = [](const std::vector<std::string>& kept, const std::string& id) {
         return !kept.empty() && std::find(kept.begin(), kept.end(), id) == kept.end();
     };

@@ -3,7 +3,9 @@
 
 #include <QObject>
 #include <QTimer>
+#include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -51,6 +53,10 @@ class Workspace : public QObject {
     const ShownResult& patching() const { return patching_; }
     const ShownResult& attention(Side side) const { return side == Side::corrupt ? corrupt_attention_ : clean_attention_; }
     const ShownResult& head_scores() const { return head_scores_; }
+    /// The newest result of any other analysis of the catalog.
+    const ShownResult& result(const std::string& analysis) const;
+    /// It was computed for other prompts or parameters than those now in the session.
+    bool is_stale(const std::string& analysis) const;
     /// All heads' patterns of a prompt would not fit; the attention view says so.
     bool too_long_for_attention(Side side) const;
     /// The map shown was computed for other prompts or parameters than those now in the editors.
@@ -68,9 +74,11 @@ class Workspace : public QObject {
     bool run_patching();
     /// The detectors' scores of every head, on repeated random tokens or on the session's clean prompts.
     void run_head_scores(const Json& params, bool on_prompts);
+    /// Runs the session's step of this analysis (it joins the session if it is not there yet). False without a model.
+    bool run_analysis(const std::string& analysis);
     void cancel();
-    /// The step shown in the map, alone, as a session: what "Copy as script" gives.
-    SessionFile script() const;
+    /// The step of this analysis alone, as a session: what "Copy as script" gives.
+    SessionFile script(const std::string& analysis = "activation-patching") const;
 
   Q_SIGNALS:
     void model_changed();
@@ -78,13 +86,13 @@ class Workspace : public QObject {
     void patching_changed();
     void attention_changed();
     void head_scores_changed();
+    void result_changed(const QString& analysis);
     /// Something the user asked for failed; also shown where it was asked.
     void failed(const QString& text);
 
   private:
     class PinEdit;
-    using Slot = ShownResult Workspace::*;
-    using Signal = void (Workspace::*)();
+    using Changed = std::function<void()>;
 
     RunRequest patching_request() const;
     std::optional<RunRequest> attention_request(Side side) const;
@@ -92,8 +100,12 @@ class Workspace : public QObject {
     void adopt(std::shared_ptr<OpenModel> model);
     void drop_model();
     std::string key_of(const RunRequest& request) const;
-    void run(const QString& title, const RunRequest& request, Slot slot, Signal changed);
-    void finish(RunRecord record, const std::string& key, Slot slot, Signal changed);
+    /// `shown` lives as long as this object.
+    void run(const QString& title, const RunRequest& request, ShownResult& shown, const Changed& changed);
+    void finish(RunRecord record, const std::string& key, ShownResult& shown, const Changed& changed);
+    void forget_results();
+    void tell_results();
+    RunRequest request_for(const std::string& analysis) const;
     const RunRecord* cached(const std::string& key);
     void recall_patching();
     void update_attention();
@@ -105,6 +117,7 @@ class Workspace : public QObject {
     QString model_error_;
     PromptState prompts_;
     ShownResult patching_, clean_attention_, corrupt_attention_, head_scores_;
+    std::map<std::string, ShownResult> results_;          // by analysis; entries stay where they are
     std::list<std::pair<std::string, RunRecord>> cache_;  // newest first
     QTimer typing_;
     SessionModel opened_;  // what model_ was opened as

@@ -91,9 +91,11 @@ void HeatmapScene::paint_cells(const Frame& frame, std::size_t panel) {
             QRectF cell = cell_rect(w.row + r, w.col + c, panel);
             bool edge_right = c + 1 == w.cols, edge_below = r + 1 == w.rows;
             if (known) cell.adjust(0, 0, edge_right ? 0 : under, edge_below ? 0 : under);
-            frame.painter.setBrush(known ? QBrush(QColor(content_.scale.color(grid_->values[flat]))) : QBrush(Qt::NoBrush));
+            QColor color = blank(flat) ? frame.style.background : QColor(content_.scale.color(grid_->values[flat]));
+            frame.painter.setBrush(known ? QBrush(color) : QBrush(Qt::NoBrush));
             frame.painter.drawRect(cell);
         }
+    if (options_.blank_below > 0) paint_blanks(frame, panel);
     if (options_.hatch_negative) paint_signs(frame, panel);
     if (grid_->sem.empty() || std::min(layout_.cell_w, layout_.cell_h) < frame.style.em(0.7)) return;
     PaintGroup marks(frame.painter, "uncertain");
@@ -105,6 +107,16 @@ void HeatmapScene::paint_cells(const Frame& frame, std::size_t panel) {
             QPointF corner = cell.bottomRight() - QPointF(frame.style.em(0.3), frame.style.em(0.3));
             dot(frame.painter, corner, frame.style.em(0.11), ink_on(QColor(content_.scale.color(grid_->values[flat]))));
         }
+}
+
+void HeatmapScene::paint_blanks(const Frame& frame, std::size_t panel) {
+    const GridWindow& w = content_.window;
+    PaintGroup group(frame.painter, "blank");
+    double radius = std::min(frame.style.em(0.09), 0.15 * std::min(layout_.cell_w, layout_.cell_h));
+    for (std::size_t r = 0; r < w.rows; ++r)
+        for (std::size_t c = 0; c < w.cols; ++c)
+            if (blank(slices_->flat(panel, w.row + r, w.col + c)))
+                dot(frame.painter, cell_rect(w.row + r, w.col + c, panel).center(), radius, frame.style.line);
 }
 
 void HeatmapScene::paint_signs(const Frame& frame, std::size_t panel) {
@@ -121,7 +133,7 @@ void HeatmapScene::paint_signs(const Frame& frame, std::size_t panel) {
         }
 }
 
-QImage HeatmapScene::cell_image(std::size_t panel) const {
+QImage HeatmapScene::cell_image(std::size_t panel, const QColor& background) const {
     const GridWindow& w = content_.window;
     QImage image(static_cast<int>(w.cols), static_cast<int>(w.rows), QImage::Format_ARGB32_Premultiplied);
     const Stops& stops = stops_of(content_.scale.map());
@@ -134,6 +146,7 @@ QImage HeatmapScene::cell_image(std::size_t panel) const {
             double value = grid_->values[flat];
             QRgb color =
                 std::isfinite(value) ? stops[static_cast<std::size_t>(std::clamp((value - range.low) * scale, 0.0, 255.0))] : nan_color();
+            if (blank(flat)) color = background.rgb();
             line[c] = grid_->computed(flat) ? color | 0xff000000u : 0;  // what is not computed lets the hatching through
         }
     }
@@ -157,7 +170,7 @@ void HeatmapScene::paint_image(const Frame& frame, std::size_t panel) {
     if (image.size() != wanted) {
         // Cells smaller than a pixel give their mean colour, not whichever cell happens to be hit.
         bool smaller = wanted.width() < cells.width() || wanted.height() < cells.height();
-        image = cell_image(panel);
+        image = cell_image(panel, frame.style.background);
         if (wanted != cells)
             image = image.scaled(wanted, Qt::IgnoreAspectRatio, smaller ? Qt::SmoothTransformation : Qt::FastTransformation);
     }
@@ -195,6 +208,7 @@ void HeatmapScene::paint_keys(const Frame& frame) {
     for (const HeatmapLayout::PlacedKey& key : layout_.keys) {
         if (key.kind == Kind::missing) hatch(frame.painter, key.box, frame.style.em(0.3), frame.style.pen(frame.style.line, 0.07));
         if (key.kind == Kind::negative) hatch(frame.painter, key.box, frame.style.em(0.3), frame.style.pen(frame.style.ink, 0.06), true);
+        if (key.kind == Kind::blank) dot(frame.painter, key.box.center(), frame.style.em(0.09), frame.style.line);
         if (key.kind == Kind::nan) frame.painter.fillRect(key.box, QColor(nan_color()));
         if (key.kind == Kind::uncertain) dot(frame.painter, key.box.center(), frame.style.em(0.11), frame.style.ink);
         if (key.kind == Kind::uncertain) continue;

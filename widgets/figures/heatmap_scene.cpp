@@ -34,6 +34,10 @@ bool HeatmapScene::uncertain(std::size_t flat) const {
     return !grid_->sem.empty() && grid_->computed(flat) && std::abs(grid_->values[flat]) < 2 * grid_->sem[flat];
 }
 
+bool HeatmapScene::blank(std::size_t flat) const {
+    return grid_->computed(flat) && std::abs(grid_->values[flat]) < options_.blank_below;
+}
+
 void HeatmapScene::read_grid() {
     std::optional<GridSlices> before = std::move(slices_);
     slices_.emplace(*grid_, options_.row_axis, options_.col_axis);
@@ -47,7 +51,7 @@ void HeatmapScene::read_grid() {
     if (!same) content_.window = whole();
     content_.keys.clear();
     content_.below = content_.above = false;
-    bool missing = false, nan = false, unsure = false, negative = false;
+    bool missing = false, nan = false, unsure = false, negative = false, blanks = false;
     Range range = content_.scale.range();
     for (std::size_t i = 0; i < grid_->values.size(); ++i) {
         double v = grid_->values[i];
@@ -55,6 +59,7 @@ void HeatmapScene::read_grid() {
         missing |= !known;
         nan |= known && !std::isfinite(v);
         unsure |= uncertain(i);
+        blanks |= blank(i);
         negative |= known && v < 0;
         content_.below |= known && std::isfinite(v) && v < range.low;
         content_.above |= known && std::isfinite(v) && v > range.high;
@@ -62,6 +67,9 @@ void HeatmapScene::read_grid() {
     using Kind = HeatmapContent::Key::Kind;
     if (missing) content_.keys.push_back({Kind::missing, QStringLiteral("not computed")});
     if (nan) content_.keys.push_back({Kind::nan, QStringLiteral("no value")});
+    if (blanks)
+        content_.keys.push_back(
+            {Kind::blank, QStringLiteral("|value| < ") + NumberFormat::for_cells(options_.blank_below)(options_.blank_below)});
     if (options_.hatch_negative && negative) content_.keys.push_back({Kind::negative, QStringLiteral("negative")});
     if (unsure) content_.keys.push_back({Kind::uncertain, QStringLiteral("|mean| < 2 SEM")});
     laid_out_style_.reset();
@@ -117,7 +125,7 @@ void HeatmapScene::place_values(const FigureStyle& style) {
             for (std::size_t c = 0; c < w.cols; ++c) {
                 std::size_t flat = slices_->flat(p, w.row + r, w.col + c);
                 double value = grid_->values[flat];
-                if (!grid_->computed(flat) || !std::isfinite(value)) continue;
+                if (!grid_->computed(flat) || !std::isfinite(value) || blank(flat)) continue;
                 QString text = format(value);
                 if (text_width(text, font) > layout_.cell_w - style.em(0.2)) return;
                 texts.push_back({text, font, ink_on(QColor(content_.scale.color(value))), cell_rect(w.row + r, w.col + c, p)});

@@ -42,8 +42,11 @@ class HeatmapScene : public PlotScene {
     GridWindow whole() const { return {0, slices_->rows(), 0, slices_->cols()}; }
     void place_values(const FigureStyle& style);
     void paint_cells(const Frame& frame, std::size_t panel);
-    QImage cell_image(std::size_t panel) const;
+    QImage cell_image(std::size_t panel, const QColor& background) const;
+    /// Below the threshold of the options: computed, but left blank.
+    bool blank(std::size_t flat) const;
     void paint_signs(const Frame& frame, std::size_t panel);
+    void paint_blanks(const Frame& frame, std::size_t panel);
     void paint_image(const Frame& frame, std::size_t panel);
     void paint_bar(const Frame& frame);
     void paint_keys(const Frame& frame);

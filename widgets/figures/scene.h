@@ -23,6 +23,7 @@ struct SceneOptions {
     std::optional<Colormap> colormap{};  // none: RdBu_r for signed data, viridis otherwise
     Norm norm{};
     bool values = true;           // numbers in cells that have room
+    double blank_below = 0;       // cells of smaller magnitude are left blank, with a dot
     bool hatch_negative = false;  // lines over negative cells, for print without colour
 };
 

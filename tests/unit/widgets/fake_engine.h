@@ -164,6 +164,9 @@ class Engine final : public microtome::Engine {
         control_.opened = options;
         return std::make_shared<Model>(control_);
     }
+    std::vector<std::pair<std::string, std::string>> analyses() const override {
+        return {{"activation-patching", "Patch"}, {"attention-patterns", "Attention"}, {"head-scores", "Score every head"}};
+    }
     std::vector<FieldInfo> params(const std::string& analysis) const override {
         if (analysis == "head-scores")
             return {{"prompts", "prompts", "Prompts", Json(), {}, {}, {}},

@@ -1,0 +1,124 @@
+#include "widgets/analyses_view.h"
+
+#include <QHBoxLayout>
+#include <QVBoxLayout>
+
+#include "widgets/combo_width.h"
+
+namespace microtome {
+namespace {
+
+constexpr const char* own_view = "activation-patching";  // has a view of its own
+
+}  // namespace
+
+AnalysesView::AnalysesView(Workspace& workspace, QWidget* parent) : QWidget(parent), workspace_(workspace) {
+    box_ = new QComboBox(this);
+    box_->setAccessibleName(tr("Analysis"));
+    for (const auto& [name, summary] : workspace.engine().analyses()) {
+        if (name == own_view) continue;
+        box_->addItem(titled(name), QString::fromStdString(name));
+        box_->setItemData(box_->count() - 1, QString::fromStdString(summary), Qt::ToolTipRole);
+    }
+    const auto label = [this](bool dim) {
+        auto* made = new QLabel(this);
+        made->setTextFormat(Qt::PlainText);
+        made->setWordWrap(true);
+        if (dim) made->setForegroundRole(QPalette::PlaceholderText);
+        return made;
+    };
+    summary_ = label(true), prompts_ = label(true), message_ = label(false);
+    area_ = new QScrollArea(this);
+    area_->setWidgetResizable(true);
+    area_->setFrameShape(QFrame::NoFrame);
+    area_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    run_ = new QPushButton(this);
+    auto* row = new QHBoxLayout;
+    row->addStretch(1);
+    row->addWidget(run_);
+    auto* layout = new QVBoxLayout(this);
+    layout->addWidget(box_);
+    layout->addWidget(summary_);
+    layout->addWidget(area_, 1);
+    layout->addWidget(prompts_);
+    layout->addWidget(message_);
+    layout->addLayout(row);
+    connect(box_, &QComboBox::currentIndexChanged, this, &AnalysesView::make_form);
+    connect(run_, &QPushButton::clicked, this, [this] {
+        const ShownResult& shown = workspace_.result(analysis());
+        shown.running() ? workspace_.jobs().cancel(shown.job) : run();
+    });
+    connect(&workspace.document(), &SessionDocument::params_changed, this, &AnalysesView::show_values);
+    connect(&workspace, &Workspace::tokens_changed, this, &AnalysesView::show_state);
+    connect(&workspace, &Workspace::model_changed, this, &AnalysesView::show_state);
+    connect(&workspace, &Workspace::result_changed, this, &AnalysesView::show_state);
+    make_form();
+}
+
+std::string AnalysesView::analysis() const {
+    return box_->currentData().toString().toStdString();
+}
+
+bool AnalysesView::choose(const std::string& analysis) {
+    const int at = box_->findData(QString::fromStdString(analysis));
+    if (at >= 0) box_->setCurrentIndex(at);
+    return at >= 0;
+}
+
+FieldEditor* AnalysesView::editor(const std::string& name) const {
+    for (FieldEditor* editor : editors_)
+        if (editor->info().name == name) return editor;
+    return nullptr;
+}
+
+void AnalysesView::make_form() {
+    editors_.clear();
+    takes_pairs_ = takes_prompts_ = false;
+    auto* body = new QWidget(area_);
+    auto* form = new QFormLayout(body);
+    form->setContentsMargins(0, 0, 0, 0);
+    form->setRowWrapPolicy(QFormLayout::WrapLongRows);
+    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    for (const FieldInfo& info : workspace_.engine().params(analysis())) {
+        takes_pairs_ = takes_pairs_ || info.type == "pairs";
+        takes_prompts_ = takes_prompts_ || info.type == "prompts";
+        if (!has_editor(info)) continue;
+        FieldEditor* editor = FieldEditor::make(info, body);
+        editors_.push_back(editor);
+        form->addRow(titled(info.name), editor);
+        connect(editor, &FieldEditor::edited, this,
+                [this](const std::string& name, const Json& value) { workspace_.document().edit_param_of(analysis(), name, value); });
+    }
+    delete area_->takeWidget();
+    area_->setWidget(body);
+    summary_->setText(box_->currentData(Qt::ToolTipRole).toString());
+    show_values();
+    show_state();
+}
+
+void AnalysesView::show_values() {
+    const SessionStep step = workspace_.document().step_of(analysis());
+    for (FieldEditor* editor : editors_)
+        editor->show_value(step.params.contains(editor->info().name) ? step.params.at(editor->info().name) : Json());
+    show_state();
+}
+
+void AnalysesView::show_state() {
+    const ShownResult& shown = workspace_.result(analysis());
+    const SessionStep step = workspace_.document().step_of(analysis());
+    const int prompts = step.prompts.empty() ? workspace_.document().pair_count() : static_cast<int>(step.prompts.size());
+    prompts_->setVisible(takes_pairs_ || takes_prompts_);
+    prompts_->setText(takes_pairs_ ? tr("On %n pair(s) of the session.", nullptr, prompts)
+                                   : tr("On %n clean prompt(s) of the session.", nullptr, prompts));
+    run_->setText(shown.running() ? tr("Cancel") : tr("Run"));
+    run_->setEnabled(shown.running() || workspace_.model());
+    run_->setToolTip(shown.running() ? tr("Stop and keep what is finished (Esc)") : tr("Run this analysis (F8)"));
+    message_->setText(shown.error);
+    message_->setVisible(!shown.error.isEmpty());
+}
+
+void AnalysesView::run() {
+    if (workspace_.run_analysis(analysis())) Q_EMIT started(QString::fromStdString(analysis()));
+}
+
+}  // namespace microtome

@@ -1,0 +1,50 @@
+// What one analysis found: a tab for each of its views, the headline numbers, warnings, and where it all came from.
+#pragma once
+
+#include <QLabel>
+#include <QTabWidget>
+#include <vector>
+
+#include "widgets/results/view_widget.h"
+#include "widgets/workspace.h"
+
+namespace microtome {
+
+class ResultView : public QWidget {
+    Q_OBJECT
+  public:
+    ResultView(Workspace& workspace, std::string analysis, QWidget* parent = nullptr);
+
+    const std::string& analysis() const { return analysis_; }
+    const ShownResult& result() const { return workspace_.result(analysis_); }
+    /// The widget of the view in front; null before there is one.
+    ViewWidget* current() const;
+    /// By the view's name; null if there is none.
+    ViewWidget* widget(const std::string& view) const;
+    QTabWidget* tabs() const { return tabs_; }
+    QString notice() const { return notice_->text(); }
+    QString summary() const { return summary_->text(); }
+    QString provenance() const { return provenance_->text(); }
+    /// The view in front as it is shown, for export.
+    std::optional<NamedView> shown() const;
+    SceneOptions scene_options() const;
+
+  private:
+    struct Page {
+        std::string name;
+        std::size_t kind;  // which alternative of View
+        ViewWidget* widget;
+    };
+    void show_result();
+    void show_text();
+    void show_page(std::size_t index, const NamedView& view);
+    ViewPlace place_of(const NamedView& view) const;
+
+    Workspace& workspace_;
+    std::string analysis_;
+    QTabWidget* tabs_;
+    std::vector<Page> pages_;
+    QLabel *notice_, *summary_, *provenance_;
+};
+
+}  // namespace microtome

@@ -1,0 +1,37 @@
+// One widget for each kind of result view: whatever an analysis returns can be shown.
+#pragma once
+
+#include <QWidget>
+#include <memory>
+#include <vector>
+
+#include "analyses/views/result.h"
+#include "widgets/figures/scene.h"
+#include "widgets/selection.h"
+
+namespace microtome {
+
+/// What a view is shown with.
+struct ViewPlace {
+    SelectionModel& selection;
+    SceneOptions scene{};
+    NodeRef fixed{};               // what all cells have in common
+    std::vector<int> positions{};  // the token that each index of a position axis stands for; empty: the index itself
+};
+
+class ViewWidget : public QWidget {
+    Q_OBJECT
+  public:
+    using QWidget::QWidget;
+    /// A view of the kind that this widget was made for.
+    virtual void show_view(const std::shared_ptr<const NamedView>& view, const ViewPlace& place) = 0;
+    /// The view as it is shown (sorted as on screen), for export.
+    virtual NamedView shown() const = 0;
+    /// The part that takes the keyboard.
+    virtual QWidget* focus_part() = 0;
+
+    /// For a view of this kind (result_views.inc); never null.
+    static ViewWidget* make(const View& view, SelectionModel& selection, QWidget* parent);
+};
+
+}  // namespace microtome
