@@ -9,7 +9,7 @@
 #include "analyses/register.h"
 #include "analyses/session_impl.h"
 #include "core/base/error.h"
-#include "hooks/patching.h"
+#include "hooks/sweep/sweep.h"
 
 namespace microtome {
 namespace {
@@ -19,6 +19,7 @@ struct Params {
     std::string preset = "attn_head_out_all_pos", site, axes = "layer,position", direction = "denoise", metric = "logit_diff_recovery",
                 metric_expr, positions = "all";
     int batch_tokens = 4096;
+    std::string engine = "wavefront";
     static constexpr std::tuple fields{
         Field{"prompts", &Params::prompts, "Pairs of a clean and a corrupted prompt, with answer and foil"},
         Field{"preset", &Params::preset, "What is patched, by TransformerLens' names (with --site: not used)",
@@ -35,7 +36,9 @@ struct Params {
         Field{"metric_expr", &Params::metric_expr,
               "Measure this instead: logit() prob() logprob() logsumexp() rank() kl() mean(), as in logit(answer) - logit([\" Tom\", 17])"},
         Field{"positions", &Params::positions, "Only these positions: all, last, 3,5-7, role:S2, token: John"},
-        Field{"batch_tokens", &Params::batch_tokens, "Tokens in one forward pass, at most; bits depend on it", between(1, 1 << 24)}};
+        Field{"batch_tokens", &Params::batch_tokens, "Tokens in one forward pass, at most; bits depend on it", between(1, 1 << 24)},
+        Field{"engine", &Params::engine, "wavefront: all cells in a few passes over the layers; loop: the whole model for each cell",
+              one_of("wavefront", "loop")}};
     void check(const std::string& subject) const {
         if (!metric_expr.empty()) metric_of(metric_expr, within_subject(subject, "metric_expr"));
     }
@@ -75,10 +78,10 @@ class Map {
         if (pairs > 1 && !recovery_) grid_.sem.assign(grid_.size(), std::nan(""));
     }
 
-    void fill(const PatchOutcome& outcome, std::size_t first, std::size_t last) {
+    void fill(const PatchOutcome& outcome, const std::vector<std::size_t>& cells) {
         double clean = mean(source_is_clean_ ? outcome.source : outcome.base),
                corrupt = mean(source_is_clean_ ? outcome.base : outcome.source);
-        for (std::size_t cell = first; cell < last; ++cell) {
+        for (std::size_t cell : cells) {
             std::size_t at = layout_.flat[cell];
             double m = mean(outcome.values[cell]);
             grid_.values[at] = !recovery_ ? m : clean == corrupt ? std::nan("") : (m - corrupt) / (clean - corrupt);
@@ -127,16 +130,18 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
                               ? lay_out(params.preset, session.impl().model.config, tokens, params.positions)
                               : lay_out_site(params.site, params.axes, session.impl().model.config, tokens, params.positions);
     Edits always = edits_for(session, prompts);
-    sweep.cells = layout.cells;
+    for (const PatchSlice& slice : layout.cells) sweep.cells.push_back({slice});
     sweep.places = layout.places;
     sweep.metric = metric;
     sweep.source_is_clean = denoise;
     sweep.batch_tokens = params.batch_tokens;
     if (!always.empty()) sweep.always = &always;
+    bool loop = params.engine == "loop" || sweep.always;
+    auto* engine = loop ? patch_loop : patch_sweep;
     Map map(layout, metric, denoise, sweep.pairs.size());
     PatchOutcome outcome =
-        patch_loop(session.impl().model, sweep, progress, [&](const PatchOutcome& so_far, std::size_t first, std::size_t last) {
-            map.fill(so_far, first, last);
+        engine(session.impl().model, sweep, progress, [&](const PatchOutcome& so_far, const std::vector<std::size_t>& cells) {
+            map.fill(so_far, cells);
             progress.partial({"effect", "The metric after the patch, averaged over pairs", map.grid()});
         });
     always.check_fired();

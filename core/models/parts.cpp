@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/models/packed.h"
 
 namespace microtome {
 namespace {
@@ -66,23 +67,41 @@ Tensor causal_mask(std::int64_t queries, std::int64_t keys, std::int64_t offset,
     return window > 0 ? (ahead > 0).logical_or(ahead <= -window) : ahead > 0;
 }
 
-Tensor Attention::operator()(const AttentionInputs& in, const Tap& tap, Context& context, int layer) const {
-    Tensor query = q_norm(tap(Site::q, project(q, in.q, n_heads)), tap, Site::q_norm_scale, Site::q_norm_normalized);
-    Tensor key = k_norm(tap(Site::k, project(k, in.k, n_kv_heads)), tap, Site::k_norm_scale, Site::k_norm_normalized);
-    Tensor value = tap(Site::v, project(v, in.v, n_kv_heads));
-    if (rotary.dim > 0) {
+Attention::Heads Attention::project(const AttentionInputs& in) const {
+    return {project(q, in.q, n_heads), project(k, in.k, n_kv_heads), project(v, in.v, n_kv_heads)};
+}
+
+Attention::Heads Attention::turn(const Heads& raw, const Tap& tap, Context& context) const {
+    Tensor query = tap(Site::q, raw.q), key = tap(Site::k, raw.k), value = tap(Site::v, raw.v);
+    query = q_norm(query, tap, Site::q_norm_scale, Site::q_norm_normalized);
+    key = k_norm(key, tap, Site::k_norm_scale, Site::k_norm_normalized);
+    if (rotary.dim == 0) return {query, key, value};
+    if (!context.packed) {
         const RotaryAngles& angles = context.angles(rotary, query.size(1), query);
-        query = tap(Site::rot_q, rotate(query, angles));
-        key = tap(Site::rot_k, rotate(key, angles));
+        return {tap(Site::rot_q, rotate(query, angles)), tap(Site::rot_k, rotate(key, angles)), value};
+    }
+    const RotaryAngles& angles = context.angles(rotary, context.packed->length, query);
+    return {tap(Site::rot_q, rotate(query, at_positions(angles, context.packed->query_position))),
+            tap(Site::rot_k, rotate(key, at_positions(angles, context.packed->position))), value};
+}
+
+Tensor Attention::mix(Heads heads, const Tap& tap, Context& context, int layer) const {
+    auto l = static_cast<std::size_t>(layer);
+    if (context.packed) {
+        const PackedRows& packed = *context.packed;
+        const Tensor &base_k = packed.base->k[l], &base_v = packed.base->v[l];
+        if (tap.wants(Site::attn_scores) || tap.wants(Site::pattern))
+            return mix_watched(*this, heads.q, heads.k, heads.v, tap, packed, base_k, base_v);
+        return suffix_attention(heads.q[0], heads.k[0], heads.v[0], base_k, base_v, packed.rows, {score_scale, score_cap, window})
+            .unsqueeze(0);
     }
     if (context.cache) {
         auto& cache = *context.cache;
-        auto l = static_cast<std::size_t>(layer);
         if (cache.k.size() <= l) cache.k.resize(l + 1), cache.v.resize(l + 1);
-        key = cache.k[l] = cache.k[l].defined() ? at::cat({cache.k[l], key}, 1) : key;
-        value = cache.v[l] = cache.v[l].defined() ? at::cat({cache.v[l], value}, 1) : value;
+        heads.k = cache.k[l] = cache.k[l].defined() ? at::cat({cache.k[l], heads.k}, 1) : heads.k;
+        heads.v = cache.v[l] = cache.v[l].defined() ? at::cat({cache.v[l], heads.v}, 1) : heads.v;
     }
-    return write(tap(Site::z, mix(query, key, value, tap, context.offset)), tap);
+    return mix(heads.q, heads.k, heads.v, tap, context.offset);
 }
 
 // (batch, pos, d_model) or (batch, pos, head, d_model) -> (batch, pos, head, d_head)
@@ -99,12 +118,8 @@ Tensor Attention::mix(const Tensor& q_, const Tensor& k_, const Tensor& v_, cons
     bool watched = tap.wants(Site::attn_scores) || tap.wants(Site::pattern);
     if (!watched && score_cap == 0) return fused(query, key, value, offset);
     std::int64_t b = query.size(0), p = query.size(2), s = key.size(2), group = n_heads / n_kv_heads;
-    Tensor made = scores(query, key, offset);
-    Tensor seen = tap(Site::attn_scores, made);
-    Tensor pattern = at::softmax(widened(seen), -1).to(query.scalar_type());
-    // NOTE: a query that a patch left without any source attends to nothing; only then is a NaN of the softmax made 0.
-    if (!seen.is_same(made)) pattern = pattern.masked_fill((seen == -INFINITY).all(-1, true), 0);
-    pattern = tap(Site::pattern, pattern);
+    Tensor made = raw_scores(query, key).masked_fill(causal_mask(p, s, offset, window, query), -INFINITY);
+    Tensor pattern = tap(Site::pattern, pattern_of(tap(Site::attn_scores, made), made));
     Tensor z = at::matmul(pattern.reshape({b, n_kv_heads, group, p, s}), value.unsqueeze(2));
     return z.view({b, n_heads, p, d_head}).transpose(1, 2);
 }
@@ -118,13 +133,17 @@ Tensor Attention::fused(const Tensor& query, const Tensor& key, const Tensor& va
         .transpose(1, 2);
 }
 
-// (b, h, p, e), (b, k, s, e) -> scaled, capped (Gemma Team 2024) and masked scores (b, h, p, s)
-Tensor Attention::scores(const Tensor& query, const Tensor& key, std::int64_t offset) const {
+Tensor Attention::pattern_of(const Tensor& seen, const Tensor& made) const {
+    Tensor pattern = at::softmax(widened(seen), -1).to(seen.scalar_type());
+    // NOTE: a query that a patch left without any source attends to nothing; only then is a NaN of the softmax made 0.
+    return seen.is_same(made) ? pattern : pattern.masked_fill((seen == -INFINITY).all(-1, true), 0);
+}
+
+Tensor Attention::raw_scores(const Tensor& query, const Tensor& key) const {
     std::int64_t b = query.size(0), p = query.size(2), s = key.size(2);
     Tensor grouped = query.reshape({b, n_kv_heads, n_heads / n_kv_heads, p, d_head});
     Tensor x = at::matmul(grouped, key.unsqueeze(2).transpose(-1, -2)).mul(score_scale).view({b, n_heads, p, s});
-    if (score_cap > 0) x = at::tanh(x / score_cap) * score_cap;
-    return x.masked_fill(causal_mask(p, s, offset, window, query), -INFINITY);
+    return score_cap > 0 ? at::tanh(x / score_cap) * score_cap : x;
 }
 
 Tensor Attention::write(const Tensor& z, const Tap& tap) const {
@@ -135,11 +154,15 @@ Tensor Attention::write(const Tensor& z, const Tap& tap) const {
     return o.bias.defined() ? sum + o.bias : sum;
 }
 
-Tensor Mlp::operator()(const Tensor& x, const Tap& tap) const {
+Tensor Mlp::neurons(const Tensor& x, const Tap& tap) const {
     Tensor post = activate(tap(Site::mlp_pre, in(x)), activation);
     if (kind == MlpKind::gated) post = post * tap(Site::mlp_pre_linear, linear(x));
     if (post_bias.defined()) post = post + post_bias;
-    return out(tap(Site::mlp_post, post));
+    return post;
+}
+
+Tensor Mlp::write(const Tensor& neurons, const Tap& tap) const {
+    return out(tap(Site::mlp_post, neurons));
 }
 
 AttentionInputs Block::read(const Tensor& x, const Tap& tap) const {
@@ -165,16 +188,35 @@ AttentionInputs Block::read(const Tensor& x, const Tap& tap) const {
     return in;
 }
 
+Tensor Block::attention_out(const Tensor& z, const Tap& tap) const {
+    return ln1_post(attn.write(tap(Site::z, z), tap), tap, Site::ln1_post_scale, Site::ln1_post_normalized);
+}
+
+Block::Middle Block::middle(const Tensor& x, const Tensor& attn_out, const Tap& tap) const {
+    Tensor sum = x + tap(Site::attn_out, attn_out);
+    if (parallel) return {sum, x};
+    if (mlp.kind != MlpKind::none) sum = tap(Site::resid_mid, sum);
+    return {sum, sum};
+}
+
+Tensor Block::neurons(const Tensor& read, const Tap& tap) const {
+    return mlp.neurons(ln2(tap(Site::mlp_in, read), tap, Site::ln2_scale, Site::ln2_normalized), tap);
+}
+
+Tensor Block::mlp_out(const Tensor& neurons, const Tap& tap) const {
+    return ln2_post(mlp.write(neurons, tap), tap, Site::ln2_post_scale, Site::ln2_post_normalized);
+}
+
+Tensor Block::leave(const Tensor& sum, const Tensor& mlp_out, const Tap& tap) const {
+    return tap(Site::resid_post, mlp.kind == MlpKind::none ? sum : sum + tap(Site::mlp_out, mlp_out));
+}
+
 Tensor Block::operator()(Tensor x, const Tap& outer, Context& context, int layer) const {
     Tap tap = outer.at(layer);
     x = tap(Site::resid_pre, x);
-    Tensor written = attn(read(x, tap), tap, context, layer);
-    Tensor attn_out = tap(Site::attn_out, ln1_post(written, tap, Site::ln1_post_scale, Site::ln1_post_normalized));
-    if (mlp.kind == MlpKind::none) return tap(Site::resid_post, x + attn_out);
-    Tensor mid = parallel ? x : tap(Site::resid_mid, x + attn_out);
-    written = mlp(ln2(tap(Site::mlp_in, mid), tap, Site::ln2_scale, Site::ln2_normalized), tap);
-    Tensor mlp_out = tap(Site::mlp_out, ln2_post(written, tap, Site::ln2_post_scale, Site::ln2_post_normalized));
-    return tap(Site::resid_post, parallel ? x + attn_out + mlp_out : mid + mlp_out);
+    Attention::Heads heads = attn.turn(attn.project(read(x, tap)), tap, context);
+    Middle mid = middle(x, attention_out(attn.mix(std::move(heads), tap, context, layer), tap), tap);
+    return leave(mid.sum, mlp.kind == MlpKind::none ? Tensor() : mlp_out(neurons(mid.read, tap), tap), tap);
 }
 
 }  // namespace microtome

@@ -35,10 +35,13 @@ struct KvCache {
     std::int64_t length() const { return k.empty() || !k[0].defined() ? 0 : k[0].size(1); }
 };
 
+struct PackedRows;  // core/models/packed.h
+
 /// What a call of the model knows beside the tokens.
 struct Context {
-    std::int64_t offset = 0;   // position of the first token given
-    KvCache* cache = nullptr;  // earlier tokens' keys and values; grows
+    std::int64_t offset = 0;             // position of the first token given
+    KvCache* cache = nullptr;            // earlier tokens' keys and values; grows
+    const PackedRows* packed = nullptr;  // the tokens are suffixes of several texts
 
     std::deque<RotaryAngles> made = {};  // one or two kinds; references stay valid
 
@@ -61,14 +64,28 @@ struct Attention {
     NormLayer q_norm, k_norm;  // over d_head, before the rotation
     Linear q, k, v, o;
 
-    Tensor operator()(const AttentionInputs& in, const Tap& tap, Context& context, int layer) const;
+    /// (batch, pos, head, d_head)
+    struct Heads {
+        Tensor q, k, v;
+    };
+
+    Heads project(const AttentionInputs& in) const;
+    /// The sites of q, k and v; norms and rotary positions.
+    Heads turn(const Heads& raw, const Tap& tap, Context& context) const;
+    /// Softmax(q·k) v over what the context holds and these: (batch, pos, head, d_head).
+    Tensor mix(Heads heads, const Tap& tap, Context& context, int layer) const;
+    /// What the heads write, (batch, pos, d_model).
+    Tensor write(const Tensor& z, const Tap& tap) const;
+
+    /// Softmax of scores (batch, head, query, source) in at least float32; `made` is what the scores were before a tap saw them.
+    Tensor pattern_of(const Tensor& seen, const Tensor& made) const;
+    /// q (b, h, p, e), k (b, kv, s, e) -> scaled and capped (Gemma Team 2024), not yet masked (b, h, p, s).
+    Tensor raw_scores(const Tensor& q, const Tensor& k) const;
 
   private:
     Tensor project(const Linear& part, const Tensor& x, int heads) const;
     Tensor mix(const Tensor& q, const Tensor& k, const Tensor& v, const Tap& tap, std::int64_t offset) const;
     Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t offset) const;
-    Tensor scores(const Tensor& q, const Tensor& k, std::int64_t offset) const;
-    Tensor write(const Tensor& z, const Tap& tap) const;
 };
 
 struct Mlp {
@@ -76,7 +93,9 @@ struct Mlp {
     Activation activation = Activation::gelu_tanh;
     Linear in, linear, out;  // gated: `in` is the gate, `linear` the other branch
     Tensor post_bias;        // gated, (d_mlp): added to the product; undefined: 0
-    Tensor operator()(const Tensor& x, const Tap& tap) const;
+    /// Up to the sites of the neurons, (batch, pos, d_mlp).
+    Tensor neurons(const Tensor& x, const Tap& tap) const;
+    Tensor write(const Tensor& neurons, const Tap& tap) const;
 };
 
 struct Block {
@@ -86,10 +105,20 @@ struct Block {
     Mlp mlp;
     bool parallel = false;
 
-    Tensor operator()(Tensor x, const Tap& tap, Context& context, int layer) const;
+    /// The stream between attention and MLP: what is added to, and what the MLP reads (the stream before attention in parallel blocks).
+    struct Middle {
+        Tensor sum, read;
+    };
 
-  private:
+    Tensor operator()(Tensor x, const Tap& tap, Context& context, int layer) const;
+    // Its steps, with a tap of this layer: each begins where a row of a sweep can join. `attn.project`, `turn` and `mix` come after `read`.
     AttentionInputs read(const Tensor& x, const Tap& tap) const;
+    Tensor attention_out(const Tensor& z, const Tap& tap) const;
+    Middle middle(const Tensor& x, const Tensor& attn_out, const Tap& tap) const;
+    Tensor neurons(const Tensor& read, const Tap& tap) const;
+    Tensor mlp_out(const Tensor& neurons, const Tap& tap) const;
+    /// The stream after the layer; `mlp_out` undefined where there is no MLP.
+    Tensor leave(const Tensor& sum, const Tensor& mlp_out, const Tap& tap) const;
 };
 
 /// Causal mask of `queries` tokens starting at `offset` over `keys` sources: true where hidden, (queries, keys). With a window, sources

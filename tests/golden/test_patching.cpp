@@ -8,6 +8,7 @@
 #include "core/base/json.h"
 #include "golden.h"
 #include "hooks/patching.h"
+#include "hooks/sweep/sweep.h"
 
 using namespace microtome;
 using Ids = std::vector<std::vector<std::int64_t>>;
@@ -61,7 +62,7 @@ void add_cells(PatchSweep& sweep, const Preset& p, const std::vector<int>& shape
             if (name == "src") cell.from = at;
             if (name == "head") cell.head = at;
         }
-        sweep.cells.push_back(cell);
+        sweep.cells.push_back({cell});
     }
 }
 
@@ -93,18 +94,18 @@ class TestPatching : public QObject {
 void TestPatching::presets_data() {
     QTest::addColumn<QString>("model");
     QTest::addColumn<QString>("set");
-    QTest::addColumn<bool>("skip");
+    QTest::addColumn<QString>("engine");
     for (const char* model : {"gpt2", "llama"})
         for (const char* set : {"one", "two"})
-            for (bool skip : {false, true})
-                QTest::addRow("%s %s pair(s)%s", model, set, skip ? ", unchanged slices skipped" : "") << model << set << skip;
+            for (const char* engine : {"every cell", "changed cells", "wavefront"})
+                QTest::addRow("%s %s pair(s), %s", model, set, engine) << model << set << engine;
 }
 
 // The `every` presets are stacks of the others: the analysis that offers them has its own test.
 void TestPatching::presets() {
     QFETCH(QString, model);
     QFETCH(QString, set);
-    QFETCH(bool, skip);
+    QFETCH(QString, engine);
     const Json& data = reference_.at(model.toStdString()).at(set.toStdString());
     Transformer transformer = golden::load(model.toStdString(), at::kDouble);
     Progress progress;
@@ -112,9 +113,9 @@ void TestPatching::presets() {
     for (const auto& [name, grid] : data.at("presets").items()) {
         if (name.find("every") != std::string::npos) continue;
         PatchSweep sweep = pairs_of(data, true, transformer);
-        sweep.skip_unchanged = skip;
+        sweep.skip_unchanged = engine != "every cell";
         add_cells(sweep, preset(name, grid), grid.at("shape").get<std::vector<int>>());
-        PatchOutcome outcome = patch_loop(transformer, sweep, progress);
+        PatchOutcome outcome = engine == "wavefront" ? patch_sweep(transformer, sweep, progress) : patch_loop(transformer, sweep, progress);
         std::string wrong = compare(outcome, grid.at("values").get<std::vector<double>>());
         QVERIFY2(wrong.empty(), (name + ": " + wrong).c_str());
         QVERIFY(std::abs(mean(outcome.base) - data.at("corrupt").get<double>()) < 1e-9);
@@ -144,10 +145,12 @@ void TestPatching::metrics() {
             PatchSweep sweep = pairs_of(data, denoise, transformer);
             sweep.metric = parse_metric(name);
             add_cells(sweep, preset(data.at("preset").get<std::string>(), grid), grid.at("shape").get<std::vector<int>>());
-            PatchOutcome outcome = patch_loop(transformer, sweep, progress);
-            std::string wrong = compare(outcome, grid.at("values").get<std::vector<double>>());
-            QVERIFY2(wrong.empty(), (name + (denoise ? ", denoise: " : ", noise: ") + wrong).c_str());
-            QVERIFY(std::abs(mean(denoise ? outcome.source : outcome.base) - results.at("clean").get<double>()) < 1e-9);
+            for (auto* engine : {patch_loop, patch_sweep}) {
+                PatchOutcome outcome = engine(transformer, sweep, progress, {});
+                std::string wrong = compare(outcome, grid.at("values").get<std::vector<double>>());
+                QVERIFY2(wrong.empty(), (name + (denoise ? ", denoise: " : ", noise: ") + wrong).c_str());
+                QVERIFY(std::abs(mean(denoise ? outcome.source : outcome.base) - results.at("clean").get<double>()) < 1e-9);
+            }
         }
     }
 }

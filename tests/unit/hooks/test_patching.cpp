@@ -39,7 +39,7 @@ PatchSweep sweep_of(Site site) {
     sweep.pairs = {{base, source, {{3}, {4}, {}}}};
     for (int p = 0; p < length; ++p) sweep.places.push_back({{p}});
     for (int l = 0; l < layers; ++l)
-        for (int p = 0; p < length; ++p) sweep.cells.push_back({{site, l}, p, -1, -1});
+        for (int p = 0; p < length; ++p) sweep.cells.push_back({PatchSlice{{site, l}, p, -1, -1}});
     return sweep;
 }
 
@@ -64,7 +64,7 @@ class TestPatching : public QObject {
         double scale = std::abs(outcome.base[0]) + 1;
         int moved = 0;
         for (std::size_t i = 0; i < sweep.cells.size(); ++i) {
-            int l = sweep.cells[i].ref.layer, p = sweep.cells[i].place;
+            int l = sweep.cells[i][0].ref.layer, p = sweep.cells[i][0].place;
             double off = std::abs(outcome.values[i][0] - outcome.base[0]);
             bool same = p < first_difference, last_layer_elsewhere = l == layers - 1 && p < length - 1;
             if (same && skips) QCOMPARE(outcome.values[i][0], outcome.base[0]);
@@ -93,9 +93,9 @@ class TestPatching : public QObject {
         std::stop_source stop;
         Progress progress(stop.get_token());
         std::size_t finished = 0;
-        PatchOutcome outcome = patch_loop(model, sweep, progress, [&](const PatchOutcome&, std::size_t, std::size_t last) {
-            finished = last;
-            if (last >= 10) stop.request_stop();
+        PatchOutcome outcome = patch_loop(model, sweep, progress, [&](const PatchOutcome&, const std::vector<std::size_t>& cells) {
+            finished += cells.size();
+            if (finished >= 10) stop.request_stop();
         });
         QVERIFY(finished >= 10 && finished < sweep.cells.size());
         for (std::size_t i = 0; i < sweep.cells.size(); ++i) QCOMPARE(outcome.values[i].empty(), i >= finished);

@@ -1,0 +1,63 @@
+#include "hooks/sweep/columns.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/error.h"
+
+namespace microtome {
+namespace {
+
+template <class Node, class Visit>
+void walk(Node& node, const Visit& visit) {
+    visit(node);
+    for (Node& part : node.parts) walk(part, visit);
+}
+
+bool reads_single_logits(const MetricExpression& expression) {
+    using Kind = MetricNode::Kind;
+    bool single = true;
+    auto copy = expression;
+    walk(copy.root, [&](const MetricNode& node) {
+        for (Kind kind : {Kind::prob, Kind::logprob, Kind::logsumexp, Kind::rank, Kind::kl}) single = single && node.kind != kind;
+        for (const TokenRef& token : node.tokens) single = single && token.kind != TokenRef::Kind::all;
+    });
+    return single;
+}
+
+}  // namespace
+
+std::optional<NarrowEnd> narrow_end(const Transformer& model, const Metric& metric, const std::vector<Question>& questions) {
+    if (!reads_single_logits(metric.expression)) return {};
+    NarrowEnd narrow{{}, metric, questions};
+    std::map<std::int64_t, std::int64_t> column;
+    auto take = [&](std::int64_t& id) {
+        if (id < 0 || id >= model.config.d_vocab)
+            throw Error("metric", "token ids from 0 to " + std::to_string(model.config.d_vocab - 1), std::to_string(id));
+        id = column.emplace(id, static_cast<std::int64_t>(column.size())).first->second;
+    };
+    for (Question& question : narrow.questions) {
+        std::for_each(question.answers.begin(), question.answers.end(), take);
+        std::for_each(question.foils.begin(), question.foils.end(), take);
+        for (auto& [word, id] : question.words) take(id);
+    }
+    walk(narrow.metric.expression.root, [&](MetricNode& node) {
+        for (TokenRef& token : node.tokens)
+            if (token.kind == TokenRef::Kind::id) take(token.id);
+    });
+    if (column.empty()) return {};
+    std::vector<std::int64_t> ids(column.size());
+    for (auto [id, at] : column) ids[static_cast<std::size_t>(at)] = id;
+    Tensor index = at::tensor(ids, at::kLong).to(model.device());
+    narrow.end.config = model.config;
+    narrow.end.config.d_vocab = static_cast<int>(ids.size());
+    narrow.end.W_E = model.W_E;
+    narrow.end.ln_final = model.ln_final;
+    narrow.end.unembed.weight = model.unembed.weight.index_select(1, index);
+    if (model.unembed.bias.defined()) narrow.end.unembed.bias = model.unembed.bias.index_select(0, index);
+    return narrow;
+}
+
+}  // namespace microtome
