@@ -29,14 +29,6 @@ Tensor centred(const Tensor& x, int axis) {
     return x.defined() ? x - x.mean(axis, true) : x;
 }
 
-// reader(norm(x)) = (ŵ ⊙ x̂ + b) W + c = x̂ (ŵ ⊙ W) + (b W + c), ŵ = offset + weight. A LayerNorm's x̂ has no mean, so W's may go.
-void fold(const NormLayer& norm, Linear& reader) {
-    if (norm.kind == Norm::none || !reader.weight.defined()) return;
-    if (norm.bias.defined()) reader.bias = sum(reader.bias, at::mv(reader.weight.t(), norm.bias));
-    if (norm.weight.defined()) reader.weight = reader.weight * (norm.weight + norm.offset).unsqueeze(1);
-    if (norm.kind == Norm::layer) reader.weight = centred(reader.weight, 0);
-}
-
 void clear(NormLayer& norm) {
     norm.weight = norm.bias = Tensor();
     norm.offset = 0;
@@ -44,12 +36,12 @@ void clear(NormLayer& norm) {
 
 void fold_norms(Transformer& t) {
     for (Block& b : t.blocks) {
-        for (Linear* reader : {&b.attn.q, &b.attn.k, &b.attn.v}) fold(b.ln1, *reader);
-        for (Linear* reader : {&b.mlp.in, &b.mlp.linear}) fold(b.ln2, *reader);
+        for (Linear* reader : {&b.attn.q, &b.attn.k, &b.attn.v}) fold_norm(b.ln1, *reader);
+        for (Linear* reader : {&b.mlp.in, &b.mlp.linear}) fold_norm(b.ln2, *reader);
         clear(b.ln1);
         clear(b.ln2);
     }
-    fold(t.ln_final, t.unembed);
+    fold_norm(t.ln_final, t.unembed);
     clear(t.ln_final);
 }
 
@@ -79,6 +71,14 @@ void fold_value_biases(Transformer& t) {
 }
 
 }  // namespace
+
+// reader(norm(x)) = (ŵ ⊙ x̂ + b) W + c = x̂ (ŵ ⊙ W) + (b W + c), ŵ = offset + weight. A LayerNorm's x̂ has no mean, so W's may go.
+void fold_norm(const NormLayer& norm, Linear& reader) {
+    if (norm.kind == Norm::none || !reader.weight.defined()) return;
+    if (norm.bias.defined()) reader.bias = sum(reader.bias, at::mv(reader.weight.t(), norm.bias));
+    if (norm.weight.defined()) reader.weight = reader.weight * (norm.weight + norm.offset).unsqueeze(1);
+    if (norm.kind == Norm::layer) reader.weight = centred(reader.weight, 0);
+}
 
 std::string refusal(const std::string& name, const ModelConfig& c) {
     if (name == "center_writing") {

@@ -23,6 +23,9 @@ Processing parse_processing(const std::string& text, const ModelConfig& config);
 /// Why a switch would change the log-probabilities of such a model, "" where it would not: "fold_norms" …
 std::string refusal(const std::string& processing_switch, const ModelConfig& config);
 
+/// Weight and bias of `norm` go into the map that reads the normed stream; of a LayerNorm it is centred too.
+void fold_norm(const NormLayer& norm, Linear& reader);
+
 /// The processed model; half precision is processed in float32 and cast back. Weights of `model` are not changed.
 Transformer processed(Transformer model, const Processing& processing);
 
