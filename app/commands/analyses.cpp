@@ -138,7 +138,9 @@ void add_one(CLI::App& app, Common& common, const Analysis& analysis) {
         } else if (field.name == "seed") {
             continue;
         } else {
-            command->add_option(flag_of(field.name), text, help_of(field))->type_name(field.type == "string" ? "TEXT" : field.type);
+            auto* option = command->add_option(flag_of(field.name), text, help_of(field));
+            option->type_name(field.type == "string" ? "TEXT" : field.type);
+            if (field.type == "boolean") option->expected(0, 1);
         }
         if (field.type == "pairs" || field.type == "prompts")
             command->add_flag("--no-bos", options->no_bos, "Prepend no beginning-of-sequence token");
@@ -147,7 +149,11 @@ void add_one(CLI::App& app, Common& common, const Analysis& analysis) {
     command->add_option("--seed", common.seed, "Seed of whatever is random");
     add_model_options(*command, common);
     add_output_options(*command, common);
-    command->callback([options, &common] { run(*options, common); });
+    command->callback([options, &common, command] {
+        for (auto& [field, text] : options->given)  // "--direct" alone: yes
+            if (field.type == "boolean" && text.empty() && command->count(flag_of(field.name)) > 0) text = "true";
+        run(*options, common);
+    });
 }
 
 }  // namespace
