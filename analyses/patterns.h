@@ -18,8 +18,19 @@ Tensor value_weighted(const Transformer& model, const HeadPatterns& seen, bool t
 
 /// Head detectors on one prompt (TransformerLens' `detect_head`, error measure "mul"): Σ(A∘D) / ΣA for the detector's matrix D.
 /// previous token: the sub-diagonal; duplicate token: equal earlier tokens; induction: the tokens after those.
-enum class Detector { previous_token, duplicate_token, induction };
+/// first token, self: the first column and the diagonal, of every query but the first.
+enum class Detector { previous_token, duplicate_token, induction, first_token, self };
 Tensor detector_matrix(Detector detector, const std::vector<std::int64_t>& ids);         // (destination, source) float64
 Tensor detector_score(const Tensor& pattern, const Tensor& matrix, bool exclude_first);  // (…, destination, source) -> (…)
+
+/// How widely attention spreads, mean over every query but the first: -Σ A log A in nats, and as a share of the most that so many sources
+/// allow, log(p + 1) at position p. (…, destination, source) -> (…); NaN of a single token.
+struct AttentionSpread {
+    Tensor entropy, share;
+};
+AttentionSpread attention_spread(const Tensor& pattern);
+
+/// The null of a detector: as many marks in each row as `matrix` has, on sources drawn at random from [first, destination].
+Tensor random_marks(const Tensor& matrix, std::int64_t first, class Rng& rng);
 
 }  // namespace microtome
