@@ -100,7 +100,7 @@ class Reader {
     Circuit ov(FactoredMatrix m) const { return {"OV", std::move(m), vocabulary_.U}; }
     Circuit qk(FactoredMatrix m) const { return {"QK", std::move(m), vocabulary_.E.t()}; }
 
-    // Share of the sampled tokens that rank within top_k of their own row; at most so many of the others are larger.
+    // Share of the sampled tokens that rank within top_k of their own row; equals count as above it.
     double own_share(const Circuit& c) const {
         constexpr std::int64_t chunk = 64;
         Tensor ids = at::tensor(sample_, at::kLong);
@@ -108,7 +108,7 @@ class Reader {
         for (std::int64_t at = 0; at < ids.numel(); at += chunk) {
             Tensor part = ids.narrow(0, at, std::min(chunk, ids.numel() - at));
             Tensor rows = at::matmul(at::matmul(at::matmul(vocabulary_.E.index_select(0, part), c.matrix.A), c.matrix.B), c.out);
-            Tensor above = (rows > rows.gather(1, part.unsqueeze(1))).sum(1);
+            Tensor above = (rows >= rows.gather(1, part.unsqueeze(1))).sum(1) - 1;
             found += (above < params_.top_k).sum().item<std::int64_t>();
         }
         return static_cast<double>(found) / static_cast<double>(ids.numel());
