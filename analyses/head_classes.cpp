@@ -31,7 +31,8 @@ struct Params {
 
 struct Result {
     Table heads;
-    Grid attention, direct, inhibition;
+    Grid attention, direct;
+    std::optional<Grid> inhibition;
     std::vector<std::pair<std::string, double>> summary;
     std::vector<std::string> warnings;
     static constexpr std::tuple fields{
@@ -48,7 +49,7 @@ struct Result {
         Field{
             "inhibition", &Result::inhibition,
             "Change of the clean logit difference when the head comes from the corrupted run, through the queries of the name movers alone "
-            "(path patching, MLPs made anew); not computed without name movers"}};
+            "(path patching, MLPs made anew); absent without name movers"}};
 };
 
 // (layer, head), or with a leading axis of looks.
@@ -186,14 +187,15 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
         for (int h = 0; h < model.config.n_heads; ++h)
             if (classes.name_mover(l, h)) movers.push_back({{Site::q, l}, h});
     Result result;
-    result.inhibition = inhibition(session, pairs, movers, always, progress);
+    Grid through = inhibition(session, pairs, movers, always, progress);
     edits.check_fired();
     result.attention = grid_of(session, evidence.attention, "attention");
     result.attention.diverging = false;
     result.direct = grid_of(session, evidence.direct, "logit difference");
     if (pairs.size() > 1) result.direct.sem = grid_of(session, evidence.direct_sem, "").values;
-    result.heads = table_of(classes, evidence, result.inhibition);
-    if (pairs.size() == 1) result.inhibition.sem.clear();
+    result.heads = table_of(classes, evidence, through);
+    if (pairs.size() == 1) through.sem.clear();
+    if (!movers.empty()) result.inhibition = std::move(through);
     result.summary = {{"prompts", double(pairs.size())}, {"logit_diff", evidence.logit_diff},     {"name_movers", double(movers.size())},
                       {"copy_null", evidence.copy_null}, {"copy_null_sd", evidence.copy_null_sd}, {"n_null", double(params.n_null)},
                       {"seed", double(params.seed)}};
