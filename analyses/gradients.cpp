@@ -8,6 +8,7 @@
 #include "analyses/cache_plan.h"
 #include "analyses/question.h"
 #include "core/base/error.h"
+#include "hooks/attribution.h"
 #include "hooks/edit_axes.h"
 #include "hooks/patching.h"
 #include "hooks/recorder.h"
@@ -20,17 +21,6 @@ struct Row {
     std::vector<std::int64_t> ids, clean;
     Question question;
 };
-
-// Sites that copy the stream: a gradient there is of what is read through that copy, so they are kept in passes of their own.
-std::vector<std::vector<SiteRef>> passes_of(const std::vector<SiteRef>& refs) {
-    std::vector<std::vector<SiteRef>> passes(3);
-    for (SiteRef ref : refs) {
-        bool part = ref.site == Site::q_input || ref.site == Site::k_input || ref.site == Site::v_input;
-        passes[ref.site == Site::attn_in ? 2 : part ? 1 : 0].push_back(ref);
-    }
-    std::erase_if(passes, [](const auto& pass) { return pass.empty(); });
-    return passes;
-}
 
 // One row of a site as the store has it: (token, …), or (query, key, head).
 Tensor stored(const Tensor& x, SiteRef ref, std::int64_t row) {
@@ -143,7 +133,7 @@ class Backward {
         for (std::size_t i = first; i < last; ++i) prompts.push_back(prompt(i));
         writer.add_prompts(prompts);
         double sum = 0;
-        for (const auto& pass : passes_of(refs_)) {
+        for (const auto& pass : gradient_passes(refs_)) {
             c10::AutoGradMode with_gradients(true);
             Recorder recorder(pass, true);
             edits_.enter({ids(first, last, false), numbers(first, last)});

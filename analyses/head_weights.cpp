@@ -64,7 +64,7 @@ Tensor HeadWeights::embedding(bool after_mlp0) const {
     const Block& first = model_.blocks.at(0);
     if (after_mlp0 && first.mlp.kind != MlpKind::none) {
         Tensor tokens = x.to(model_.device(), model_.dtype()).unsqueeze(0);
-        x = x + wide(first.ln2_post(first.mlp(first.ln2(tokens), Tap())).squeeze(0));
+        x = x + wide(first.mlp_out(first.mlp.neurons(first.ln2(tokens), Tap()), Tap()).squeeze(0));
     }
     return centred_if_allowed(x);
 }

@@ -32,15 +32,15 @@ AnalysesView::AnalysesView(Workspace& workspace, QWidget* parent) : QWidget(pare
     area_->setWidgetResizable(true);
     area_->setFrameShape(QFrame::NoFrame);
     area_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    area_->setFocusPolicy(Qt::NoFocus);  // its fields take the focus
+    area_->setMinimumHeight(fontMetrics().height() * 4);
     run_ = new QPushButton(this);
     auto* row = new QHBoxLayout;
     row->addStretch(1);
     row->addWidget(run_);
     auto* layout = new QVBoxLayout(this);
     layout->addWidget(box_);
-    layout->addWidget(summary_);
     layout->addWidget(area_, 1);
-    layout->addWidget(prompts_);
     layout->addWidget(message_);
     layout->addLayout(row);
     connect(box_, &QComboBox::currentIndexChanged, this, &AnalysesView::make_form);
@@ -75,7 +75,13 @@ void AnalysesView::make_form() {
     editors_.clear();
     takes_pairs_ = takes_prompts_ = false;
     auto* body = new QWidget(area_);
-    auto* form = new QFormLayout(body);
+    auto* column = new QVBoxLayout(body);
+    column->setContentsMargins(0, 0, 0, 0);
+    auto* form = new QFormLayout;
+    column->addWidget(summary_);
+    column->addLayout(form);
+    column->addWidget(prompts_);
+    column->addStretch(1);
     form->setContentsMargins(0, 0, 0, 0);
     form->setRowWrapPolicy(QFormLayout::WrapLongRows);
     form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
@@ -89,7 +95,7 @@ void AnalysesView::make_form() {
         connect(editor, &FieldEditor::edited, this,
                 [this](const std::string& name, const Json& value) { workspace_.document().edit_param_of(analysis(), name, value); });
     }
-    delete area_->takeWidget();
+    delete area_->takeWidget();  // the labels have moved to the new one
     area_->setWidget(body);
     summary_->setText(box_->currentData(Qt::ToolTipRole).toString());
     show_values();

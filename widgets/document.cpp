@@ -202,6 +202,13 @@ void SessionDocument::edit_param_of(const std::string& analysis, const std::stri
         push_step(next, QStringLiteral("Change ") + QString::fromStdString(name).replace('_', ' '));
 }
 
+void SessionDocument::edit_params_of(const std::string& analysis, const Json& params, const QString& what) {
+    SessionStep next = step_of(analysis);
+    next.params = params;
+    next.prompts = {pair().id};
+    push_step(next, what);
+}
+
 void SessionDocument::keep_step(const std::string& analysis) {
     const SessionStep next = step_of(analysis);
     if (std::none_of(session_.steps.begin(), session_.steps.end(), [&](const SessionStep& s) { return s.id == next.id; }))

@@ -33,6 +33,8 @@ class SessionDocument : public QObject {
     void edit_param(const std::string& name, const Json& value);
     /// Undoable. The same for the step of any analysis, which joins the session with its first edit, or when it runs (`keep_step`).
     void edit_param_of(const std::string& analysis, const std::string& name, const Json& value);
+    /// Several parameters as one edit, on the pair in the editors alone.
+    void edit_params_of(const std::string& analysis, const Json& params, const QString& what);
     void keep_step(const std::string& analysis);
     /// Undoable. All of them at once, in order; the step that patches uses each of them, and no step one that is gone.
     void edit_interventions(const std::vector<Intervention>& interventions, const QString& what);

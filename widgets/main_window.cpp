@@ -46,6 +46,9 @@ MainWindow::MainWindow(std::unique_ptr<Engine> engine, std::unique_ptr<QSettings
     });
     setCentralWidget(tabs_);
     make_docks();
+    connect(patching_->map(), &TableCanvas::activated, this, [this](int row, int column) {
+        run_single_patch(patching_->map()->flat({row, column}));
+    });
     make_status_bar();
     make_actions();
     make_tool_bar();
@@ -107,13 +110,14 @@ void MainWindow::make_docks() {
     tabifyDockWidget(model, make_dock("dock.analyses", tr("Analyses"), analyses_, Qt::LeftDockWidgetArea));
     tabifyDockWidget(model, make_dock("dock.heads", tr("Heads"), heads_, Qt::LeftDockWidgetArea));
     tabifyDockWidget(model, make_dock("dock.interventions", tr("Interventions"), interventions_, Qt::LeftDockWidgetArea));
-    tabifyDockWidget(model, make_dock("dock.pins", tr("Pins"), pins_, Qt::LeftDockWidgetArea));
     model->raise();
     QDockWidget* jobs = make_dock("dock.jobs", tr("Jobs"), jobs_, Qt::BottomDockWidgetArea);
     tabifyDockWidget(jobs, make_dock("dock.history", tr("History"), history, Qt::BottomDockWidgetArea));
+    tabifyDockWidget(attention, make_dock("dock.pins", tr("Pins"), pins_, Qt::RightDockWidgetArea));
+    attention->raise();
     jobs->raise();
     const int em = fontMetrics().height();
-    resizeDocks({model, attention}, {em * 20, em * 24}, Qt::Horizontal);
+    resizeDocks({model, attention}, {em * 25, em * 24}, Qt::Horizontal);
     resizeDocks({jobs}, {em * 8}, Qt::Vertical);
 }
 
@@ -163,6 +167,18 @@ ResultView* MainWindow::result(const std::string& analysis) const {
     for (int tab = 0; tab < tabs_->count(); ++tab)
         if (auto* view = qobject_cast<ResultView*>(tabs_->widget(tab)); view && view->analysis() == analysis) return view;
     return nullptr;
+}
+
+void MainWindow::run_single_patch(std::size_t flat) {
+    const NodeRef ref = patching_->panel()->node(flat);
+    if (ref.site.empty() || ref.layer < 0) return show_error(tr("This map's cells are not single patches."));
+    Json params{
+        {"site", ref.site}, {"layer", ref.layer}, {"direction", workspace_.patching().request.params.value("direction", "denoise")}};
+    if (ref.head >= 0) params["head"] = ref.head;
+    if (ref.position >= 0) params["position"] = ref.position;
+    workspace_.document().edit_params_of("single-patch", params, tr("Patch %1").arg(QString::fromStdString(to_string(ref))));
+    analyses_->choose("single-patch");
+    analyses_->run();
 }
 
 ResultView* MainWindow::shown_result() const {

@@ -71,6 +71,8 @@ class MainWindow : public QMainWindow {
 
   private:
     void make_docks();
+    /// One cell of the patching map, looked at closely.
+    void run_single_patch(std::size_t flat);
     /// The tab of this analysis' results, opened if it is not there.
     void open_result(const QString& analysis);
     ResultView* shown_result() const;

@@ -102,6 +102,7 @@ bool Wavefront::run(const Progress& progress) {
     for (int layer = chunk_.front().layer; layer <= last_layer_; ++layer) {
         if (progress.stopped()) return false;
         run_layer(layer);
+        if (base_.model.pages) base_.model.pages->leave(static_cast<std::size_t>(layer));
     }
     enter(last_layer_ + 1, Stage::pre);
     return true;

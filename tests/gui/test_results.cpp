@@ -105,6 +105,26 @@ class TestResults : public QObject {
             QVERIFY(std::get<double>(shown.rows[row - 1][2]) >= std::get<double>(shown.rows[row][2]));
     }
 
+    void a_cell_of_the_map_opens_as_a_single_patch() {
+        QTest::keyClick(window_.get(), Qt::Key_F6);
+        wait();
+        HeatmapView* map = window_->patching()->map();
+        map->choose({2, 10});  // resid_pre, layer 2, the token that differs
+        QTest::keyClick(map, Qt::Key_Return);
+        wait();
+        QVERIFY2(workspace().result("single-patch").record, qPrintable(workspace().result("single-patch").error));
+        const Result& found = workspace().result("single-patch").record->result;
+        const Grid& effect = *map->grid();
+        const double clean = found.summary[0].second, corrupt = found.summary[1].second, patched = found.summary[2].second;
+        const double recovery = effect.values[map->flat({2, 10})];
+        QVERIFY2(std::abs((patched - corrupt) / (clean - corrupt) - recovery) < 1e-4, qPrintable(QString::number(recovery)));
+        const Grid& reach = std::get<Grid>(found.find("reach")->view);
+        for (std::size_t l = 0; l < 4; ++l)  // exactly nothing outside the causal cone
+            for (std::size_t p = 0; p < 15; ++p) QCOMPARE(reach.values[l * 15 + p] != 0, l >= 2 && p >= 10);
+        workspace().document().undo_stack().undo();
+        QVERIFY(window_->result("single-patch"));
+    }
+
     void parameters_are_edits_and_mark_the_result() {
         run("head-scores");
         ResultView* view = window_->result("head-scores");
