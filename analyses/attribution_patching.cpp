@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "analyses/audit.h"
 #include "analyses/files/positions.h"
@@ -49,8 +50,9 @@ struct Params {
 };
 
 struct Result {
-    Grid effect, change, exact, trust, stratum;
-    Table strata;
+    Grid effect, change;
+    std::optional<Grid> exact, trust, stratum;
+    std::optional<Table> strata;
     std::vector<std::pair<std::string, double>> summary;
     std::vector<std::string> warnings;
     bool complete = true;
@@ -134,7 +136,7 @@ void run_audit(const Transformer& model, PatchSweep sweep, const AttributionOutc
     const PatchOutcome exact = (sweep.always ? patch_loop : patch_sweep)(model, sweep, progress, {});
     const double gap = scale.clean - scale.corrupt, unit = scale.recovery && gap != 0 ? 1 / gap : 1;  // told as the map is
     std::vector<double> predicted, computed;
-    result.exact = empty_grid(layout, metric.unit, metric.diverging);
+    Grid exact_grid = empty_grid(layout, metric.unit, metric.diverging);
     for (std::size_t i = 0; i < plan.sample.size(); ++i) {
         if (exact.values[i].empty()) {  // stopped: the audit is left out, the map stays
             result.complete = false;
@@ -143,14 +145,15 @@ void run_audit(const Transformer& model, PatchSweep sweep, const AttributionOutc
         const double after = mean(exact.values[i]);
         predicted.push_back(changes[plan.sample[i]] * unit);
         computed.push_back((after - scale.base) * unit);
-        put(result.exact, layout.flat[plan.sample[i]], scale.of(after));
+        put(exact_grid, layout.flat[plan.sample[i]], scale.of(after));
     }
     const Audit audit = judge(predicted, computed);
-    result.trust = empty_grid(layout, "trusted", false);
-    result.stratum = empty_grid(layout, "share trusted", false);
-    for (std::size_t i = 0; i < plan.sample.size(); ++i) put(result.trust, layout.flat[plan.sample[i]], audit.trusted[i] ? 1 : 0);
+    Grid trust = empty_grid(layout, "trusted", false), stratum = empty_grid(layout, "share trusted", false);
+    for (std::size_t i = 0; i < plan.sample.size(); ++i) put(trust, layout.flat[plan.sample[i]], audit.trusted[i] ? 1 : 0);
     const std::vector<double> rates = stratum_rates(plan, audit);
-    for (std::size_t cell = 0; cell < rates.size(); ++cell) put(result.stratum, layout.flat[cell], rates[cell]);
+    for (std::size_t cell = 0; cell < rates.size(); ++cell) put(stratum, layout.flat[cell], rates[cell]);
+    if (layout.padding.empty()) stratum.mask.clear();
+    result.exact = std::move(exact_grid), result.trust = std::move(trust), result.stratum = std::move(stratum);
     result.strata = strata_table(plan, audit, predicted, computed);
     result.summary.insert(result.summary.end(), {{"audited_cells", static_cast<double>(plan.sample.size())},
                                                  {"trusted_share", audit.trusted_share},

@@ -49,7 +49,8 @@ QVariant GridTableModel::data(const QModelIndex& index, int role) const {
     if (role != Qt::DisplayRole) return {};
     const std::size_t at = flat(index);
     if (!grid_->computed(at)) return tr("not computed");
-    return std::isnan(grid_->values[at]) ? tr("no value") : number_text(grid_->values[at], 6);
+    const QString number = std::isnan(grid_->values[at]) ? tr("no value") : number_text(grid_->values[at], 6);
+    return grid_->texts.empty() ? number : visible_token(grid_->texts[at]) + QLatin1Char(' ') + number;
 }
 
 QVariant GridTableModel::headerData(int section, Qt::Orientation orientation, int role) const {

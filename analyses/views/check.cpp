@@ -30,6 +30,7 @@ struct Check {
         count("values", grid.values.size(), grid.size());
         count_or_none("mask", grid.mask.size(), grid.size());
         count_or_none("sem", grid.sem.size(), grid.size());
+        count_or_none("texts", grid.texts.size(), grid.size());
     }
     void operator()(const Table& table) const {
         for (const auto& row : table.rows) count("cells in a row", row.size(), table.columns.size());

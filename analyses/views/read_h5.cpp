@@ -69,6 +69,7 @@ Grid read_grid(const h5::Group& views, const std::string& name) {
     grid.values = matching(values.read<double>());
     if (views.has(name + ".mask")) grid.mask = matching(views.read<std::uint8_t>(name + ".mask"));
     if (views.has(name + ".sem")) grid.sem = matching(views.read<double>(name + ".sem"));
+    if (views.has(name + ".texts")) grid.texts = views.read_strings(name + ".texts");
     return grid;
 }
 
@@ -191,6 +192,11 @@ std::vector<T> LargeGrids::read(const std::string& path, const Lengths& shape) c
     if (array.shape != h5::Shape(shape.begin(), shape.end()))
         throw Error(file_.string() + ": " + path, "the shape in result.json", "another one");
     return std::move(array.values);
+}
+
+std::vector<std::string> LargeGrids::texts(const std::string& path) const {
+    if (!opened_) opened_.emplace(file_);
+    return opened_->read_strings(path);
 }
 
 template std::vector<double> LargeGrids::read(const std::string&, const Lengths&) const;

@@ -42,7 +42,8 @@ struct Grid {
     std::vector<std::uint8_t> mask;  // 1 = computed; empty = every cell is computed
     std::vector<double> sem;         // standard error of the mean over prompts; empty = not known
     std::string unit;
-    bool diverging = true;  // signed around zero (effects) or not (probabilities, attention)
+    bool diverging = true;             // signed around zero (effects) or not (probabilities, attention)
+    std::vector<std::string> texts{};  // what each cell stands for (a token), shown in place of its number; empty: nothing
 
     std::size_t size() const {
         std::size_t n = 1;

@@ -25,6 +25,7 @@ class LargeGrids {
     explicit LargeGrids(std::filesystem::path file) : file_(std::move(file)) {}
     std::vector<double> numbers(const std::string& path, const Lengths& shape) const { return read<double>(path, shape); }
     std::vector<std::uint8_t> mask(const std::string& path, const Lengths& shape) const { return read<std::uint8_t>(path, shape); }
+    std::vector<std::string> texts(const std::string& path) const;
 
   private:
     template <class T>

@@ -118,8 +118,17 @@ class ViewReader {
             grid.sem = large_.numbers(place(sem, "sem", ".sem"), shape);
         else if (!sem.is_null())
             grid.sem = numbers_from_json(sem, shape, reader_.pointer("sem"));
+        if (reader_.has("texts")) grid.texts = texts(grid.size());
         restore_infinities(reader_, grid.values);
         return grid;
+    }
+
+    std::vector<std::string> texts(std::size_t cells) {
+        const Json& texts = reader_.at("texts");
+        std::vector<std::string> found = texts.is_object() ? large_.texts(place(texts, "texts", ".texts")) : strings_at(reader_, "texts");
+        if (found.size() != cells)
+            throw Error(reader_.pointer("texts"), "a list of " + std::to_string(cells), "a list of " + std::to_string(found.size()));
+        return found;
     }
 
     // {"h5": "/views/NAME"}: nothing else is followed.

@@ -47,6 +47,7 @@ struct Writer {
     // Labels may repeat (" John" at two positions), so the indices stand at the end of each row.
     void operator()(const Grid& grid) {
         Strings header, ends{"value", "sem", "computed"};
+        if (!grid.texts.empty()) ends.insert(ends.begin(), "text");
         for (const Axis& axis : grid.axes) {
             header.push_back(axis.name);
             ends.push_back(axis.name + "_index");
@@ -58,6 +59,7 @@ struct Writer {
             Strings cells;
             for (std::size_t a = 0; a < at.size(); ++a) cells.push_back(grid.axes[a].labels[at[a]]);
             const bool computed = grid.computed(i);
+            if (!grid.texts.empty()) cells.push_back(grid.texts.at(i));
             cells.push_back(computed ? number(grid.values.at(i)) : "");
             cells.push_back(computed && !grid.sem.empty() ? number(grid.sem.at(i)) : "");
             cells.push_back(computed ? "1" : "0");

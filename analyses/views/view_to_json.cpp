@@ -50,11 +50,13 @@ struct Writer {
             out["values"] = in_h5(place);
             out["mask"] = grid.mask.empty() ? Json() : in_h5(place + ".mask");
             out["sem"] = grid.sem.empty() ? Json() : in_h5(place + ".sem");
+            if (!grid.texts.empty()) out["texts"] = in_h5(place + ".texts");
             return;
         }
         out["values"] = numbers_json(grid.values, shape);
         out["mask"] = mask_json(grid.mask, shape);
         out["sem"] = grid.sem.empty() ? Json() : numbers_json(grid.sem, shape);
+        if (!grid.texts.empty()) out["texts"] = grid.texts;  // flat, row-major
         mark_infinities(out, grid.values);
     }
 

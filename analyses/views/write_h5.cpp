@@ -100,6 +100,7 @@ struct Writer {
         }
         if (!grid.mask.empty()) views.write<std::uint8_t>(named.name + ".mask", grid.mask, shape);
         if (!grid.sem.empty()) views.write<double>(named.name + ".sem", grid.sem, shape);
+        if (!grid.texts.empty()) views.write_strings(named.name + ".texts", texts(grid.texts));
     }
 
     // A column of one type is a dataset of that type; a mixed one holds JSON.

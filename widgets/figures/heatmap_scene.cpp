@@ -126,8 +126,12 @@ void HeatmapScene::place_values(const FigureStyle& style) {
                 std::size_t flat = slices_->flat(p, w.row + r, w.col + c);
                 double value = grid_->values[flat];
                 if (!grid_->computed(flat) || !std::isfinite(value) || blank(flat)) continue;
-                QString text = format(value);
-                if (text_width(text, font) > layout_.cell_w - style.em(0.2)) return;
+                QString text = grid_->texts.empty() ? format(value) : visible_token(grid_->texts[flat]);
+                const double room = layout_.cell_w - style.em(0.2);
+                if (text_width(text, font) > room) {
+                    if (grid_->texts.empty()) return;
+                    text = elided(text, font, room);
+                }
                 texts.push_back({text, font, ink_on(QColor(content_.scale.color(value))), cell_rect(w.row + r, w.col + c, p)});
             }
     layout_.texts.insert(layout_.texts.end(), texts.begin(), texts.end());
@@ -166,6 +170,7 @@ QString HeatmapScene::describe(const GridSlices::Place& place) const {
     }
     QString text = where.join(QStringLiteral(", ")) + QStringLiteral(": ");
     if (!grid_->computed(flat)) return text + QStringLiteral("not computed");
+    if (!grid_->texts.empty()) text += QStringLiteral("“%1” ").arg(visible_token(grid_->texts[flat]));
     text += number_text(grid_->values[flat]);
     if (!grid_->sem.empty()) text += QStringLiteral(" ± ") + number_text(grid_->sem[flat], 2) + QStringLiteral(" (SEM)");
     return content_.unit.isEmpty() || !std::isfinite(grid_->values[flat]) ? text : text + ' ' + content_.unit;
