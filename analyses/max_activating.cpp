@@ -188,7 +188,7 @@ class Finder {
 
     void write(TokenText& text, std::size_t u, const std::vector<Place>& found) const {
         for (const Place& example : found) {
-            if (!text.tokens.empty()) text.tokens.emplace_back(" ¶ "), text.values.push_back(std::nan(""));
+            if (!text.tokens.empty()) text.tokens.emplace_back("¶"), text.values.push_back(std::nan(""));
             auto ids = source_.ids(example.prompt);
             auto at = kept_[example.prompt].accessor<double, 2>();
             std::int64_t last = std::min<std::int64_t>(static_cast<std::int64_t>(ids.size()), example.position + 1 + params_.after);

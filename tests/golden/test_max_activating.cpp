@@ -153,7 +153,7 @@ class TestMaxActivating : public QObject {
         QVERIFY(table(again, "examples").rows == table(result, "examples").rows);
         const auto& text = std::get<TokenText>(result.find("text")->view);
         QCOMPARE(text.tokens.size(), text.values.size());
-        QCOMPARE(std::count(text.tokens.begin(), text.tokens.end(), " ¶ "), 3);
+        QCOMPARE(std::count(text.tokens.begin(), text.tokens.end(), "¶"), 3);
     }
 
     void mistakes_are_named_data() {
