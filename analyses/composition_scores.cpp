@@ -70,17 +70,28 @@ Grid all_scores(const HeadWeights& weights, const std::vector<HeadName>& heads, 
     grid.mask.assign(grid.size(), 0);
     const std::size_t n = heads.size();
     std::vector<ReducedMatrix> writers;
-    for (HeadName head : heads) writers.emplace_back(weights.ov(head.layer, head.head));
+    std::vector<Tensor> lefts;
+    for (HeadName head : heads) {
+        writers.emplace_back(weights.ov(head.layer, head.head));
+        lefts.push_back(writers.back().left);
+    }
+    Tensor left = at::cat(lefts);  // (head × d_head, d_model): `composition` with all earlier heads in one product
     for (std::size_t later = 0; later < n; ++later) {
         progress.check();
+        std::size_t below = 0;
+        while (heads[below].layer < heads[later].layer) ++below;
         FactoredMatrix qk = weights.qk(heads[later].layer, heads[later].head);
         const ReducedMatrix readers[] = {ReducedMatrix(qk), ReducedMatrix(qk.transposed()), writers[later]};
-        for (std::size_t kind = 0; kind < 3; ++kind)
-            for (std::size_t earlier = 0; earlier < n && heads[earlier].layer < heads[later].layer; ++earlier) {
+        for (std::size_t kind = 0; kind < 3 && below > 0; ++kind) {
+            Tensor product = at::matmul(left.narrow(0, 0, static_cast<std::int64_t>(below) * lefts[0].size(0)), readers[kind].right);
+            Tensor norms = product.reshape({static_cast<std::int64_t>(below), -1}).norm(2, 1);
+            for (std::size_t earlier = 0; earlier < below; ++earlier) {
                 std::size_t at = (kind * n + earlier) * n + later;
-                grid.values[at] = composition(writers[earlier], readers[kind]);
+                double scale = writers[earlier].norm * readers[kind].norm;
+                grid.values[at] = scale > 0 ? norms[static_cast<std::int64_t>(earlier)].item<double>() / scale : 0;
                 grid.mask[at] = 1;
             }
+        }
         progress.step(static_cast<std::int64_t>(later + 1), static_cast<std::int64_t>(n), "heads");
     }
     return grid;
