@@ -11,7 +11,8 @@
 
 namespace microtome {
 
-const char* const look_names[n_looks] = {"END to IO", "END to S1", "END to S2", "S2 to S1", "S2 to after S1", "after S1 to S1"};
+const char* const look_names[n_looks] = {"END to IO", "END to S1",      "END to S2",     "END to after S2",
+                                         "S2 to S1",  "S2 to after S1", "after S1 to S1"};
 
 namespace {
 
@@ -33,6 +34,8 @@ Gaze places(const RolePrompt& p, int look) {
             return {p.end, p.s1};
         case Look::end_s2:
             return {p.end, p.s2};
+        case Look::end_after_s2:
+            return {p.end, p.s2 + 1};
         case Look::s2_s1:
             return {p.s2, p.s1};
         case Look::s2_after_s1:

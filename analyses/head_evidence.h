@@ -21,8 +21,8 @@ struct RolePrompt {
 RolePrompt role_prompt(const Session& session, const PromptPair& pair, const ResolvedPair& resolved);
 
 /// Attention that is looked at: from a role to a role.
-enum class Look { end_io, end_s1, end_s2, s2_s1, s2_after_s1, after_s1_s1 };
-inline constexpr int n_looks = 6;
+enum class Look { end_io, end_s1, end_s2, end_after_s2, s2_s1, s2_after_s1, after_s1_s1 };
+inline constexpr int n_looks = 7;
 extern const char* const look_names[n_looks];
 
 /// Each (layer, head) float64, or with a leading axis: of looks, of draws.

@@ -136,7 +136,8 @@ class TestHeads : public QObject {
         QTemporaryDir folder;
         save_model(folder.path().toStdString(), copying_toy(), {});
         auto session = open(folder.path().toStdString(), "float64");
-        Json pairs{role_pair(1, 3, 5), role_pair(2, 4, 6), role_pair(1, 4, 5), role_pair(2, 3, 6)};
+        Json pairs = Json::array();
+        for (int i = 0; i < 24; ++i) pairs.push_back(role_pair(1 + i % 2, 3 + i / 2 % 2, 5 + i / 4 % 2));
         Result result = run(*session, "head-classes", {{"prompts", pairs}});
         const Table& heads = table(result, "heads");
         std::map<std::string, std::string> classes;
@@ -156,6 +157,10 @@ class TestHeads : public QObject {
         const Grid& inhibition = std::get<Grid>(result.find("inhibition")->view);
         QVERIFY(inhibition.values[1] < -1);
         QCOMPARE(inhibition.values[0], 0.0);
+        const Grid& attention = std::get<Grid>(result.find("attention")->view);  // (look, layer, head)
+        double expected[] = {1, 0, 0, 0};                                        // of L1.H0: END to IO, S1, S2, after S2
+        for (std::size_t look = 0; look < 4; ++look) QVERIFY(std::abs(attention.values[look * 4 + 2] - expected[look]) < 1e-6);
+        QVERIFY(std::abs(attention.values[2 * 4 + 1] - 0.5) < 1e-6);  // L0.H1: END to S1 and S2 alike
         // Where a head looks is not enough.
         Result strict = run(*session, "head-classes", {{"prompts", pairs}, {"effect", 1.0}, {"attention", 0.3}});
         for (const auto& row : table(strict, "heads").rows) QVERIFY(std::get<std::string>(row[2]).find("negative") == std::string::npos);
