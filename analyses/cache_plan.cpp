@@ -73,7 +73,8 @@ void estimate(CachePlan& plan) {
     plan.estimate.sites = plan.sites.size();
     plan.estimate.bytes = store_bytes(plan.sites, plan.sizes);
     for (const StoreSite& site : plan.sites) {
-        std::string shape = "(" + std::to_string(site.pairs ? plan.sizes.pairs : plan.sizes.tokens);
+        std::string shape = "(";
+        shape += std::to_string(site.pairs ? plan.sizes.pairs : plan.sizes.tokens);
         for (std::uint64_t n : site.shape) shape += ", " + std::to_string(n);
         plan.estimate.by_site.push_back({site.name, shape + ")", site_bytes(site, plan.sizes)});
     }

@@ -2,7 +2,7 @@
 //   namespace microtome {
 //   namespace {
 //   struct Params { … fields … };
-//   struct Result { Grid effect; … fields … };   // optional members: summary, warnings, complete (as in microtome::Result)
+//   struct Result { Grid effect; … fields … };   // optional members: summary, warnings, complete, stamps (as in microtome::Result)
 //   Result run(Session& session, const Params& params, RunProgress& progress) { … }
 //   }
 //   MICROTOME_ANALYSIS(activation_patching, "activation-patching", "One sentence")
@@ -35,6 +35,7 @@ class AnalysisOf final : public Analysis {
         if constexpr (requires { found.summary; }) result.summary = std::move(found.summary);
         if constexpr (requires { found.warnings; }) result.warnings = std::move(found.warnings);
         if constexpr (requires { found.complete; }) result.complete = found.complete;
+        if constexpr (requires { found.stamps; }) result.stamps = std::move(found.stamps);
         result.views = result_views(std::move(found));
         return result;
     }

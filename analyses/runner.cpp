@@ -123,6 +123,7 @@ RunRecord run_analysis(Session& session, const RunRequest& request, RunProgress&
         for (const PromptPair& pair : request.named) prompts.push_back(to_json(pair));
         record.manifest["named_prompts"] = prompts;
     }
+    for (const auto& [name, text] : record.result.stamps) record.manifest[name] = text;
     Json sources = source_hashes(request.interventions);
     if (!sources.empty()) record.manifest["sources"] = sources;
     return record;

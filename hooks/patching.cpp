@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/base/error.h"
 #include "hooks/recorder.h"
@@ -97,21 +98,22 @@ class Loop {
     bool run_cells(std::size_t first, std::size_t last, std::size_t most_rows, const Progress& progress) {
         std::vector<std::vector<double>> values(last - first, std::vector<double>(sweep_.pairs.size()));
         for (const PatchGroup& group : runs_.groups) {
-            std::vector<Row> rows;
+            std::map<std::size_t, std::vector<Row>> batches;
             for (std::size_t cell = first; cell < last; ++cell)
                 for (std::size_t pair = 0; pair < group.pairs.size(); ++pair) {
                     Row row{cell, pair};
                     if (sweep_.skip_unchanged && unchanged(group, row))
                         values[cell - first][group.pairs[pair]] = out_.base[group.pairs[pair]];
                     else
-                        rows.push_back(row);
+                        batches[batch_kind(sweep_, cell)].push_back(row);
                 }
-            for (std::size_t at = 0; at < rows.size(); at += most_rows) {
-                if (progress.stopped()) return false;
-                std::vector<Row> part(rows.begin() + static_cast<std::ptrdiff_t>(at),
-                                      rows.begin() + static_cast<std::ptrdiff_t>(std::min(at + most_rows, rows.size())));
-                run_rows(group, part, values, first);
-            }
+            for (const auto& [kind, rows] : batches)
+                for (std::size_t at = 0; at < rows.size(); at += most_rows) {
+                    if (progress.stopped()) return false;
+                    std::vector<Row> part(rows.begin() + static_cast<std::ptrdiff_t>(at),
+                                          rows.begin() + static_cast<std::ptrdiff_t>(std::min(at + most_rows, rows.size())));
+                    run_rows(group, part, values, first);
+                }
         }
         for (std::size_t cell = first; cell < last; ++cell) out_.values[cell] = std::move(values[cell - first]);
         return true;

@@ -53,6 +53,7 @@ struct PatchOutcome {
     std::vector<std::vector<double>> values;  // [cell][pair]; empty: not computed
     std::vector<double> base, source;         // [pair] metric of the two unpatched runs
     std::int64_t forward_rows = 0;            // prompts that went through the model, or a part of it
+    std::int64_t chunks = 0;                  // packed passes of a wavefront sweep
     std::vector<std::string> notes;           // what the user should know of how it was done
 };
 

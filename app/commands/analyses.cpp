@@ -13,7 +13,7 @@ namespace {
 struct Options {
     const Analysis* analysis;
     std::vector<std::pair<FieldInfo, std::string>> given;  // as text; empty: the default
-    std::string pairs, clean, corrupt, prompts;
+    std::string pairs, clean, corrupt, prompts, reference;
     std::vector<std::string> answer, foil, prompt;
     std::vector<std::string> interventions;
     bool no_bos = false;
@@ -86,6 +86,13 @@ Json pairs_of(const Options& o) {
     return list;
 }
 
+Json reference_of(const Options& o) {
+    Json list = Json::array();
+    if (!o.reference.empty())
+        for (const Prompt& prompt : read_prompts(o.reference)) list.push_back(to_json(prompt));
+    return list;
+}
+
 Json prompts_of(const Options& o) {
     Json list = Json::array();
     if (!o.prompts.empty())
@@ -106,7 +113,7 @@ void run(const Options& options, const Common& common) {
     request.seed = common.seed;
     for (const auto& [field, text] : options.given) {
         if (field.type == "pairs" || field.type == "prompts") {
-            Json list = field.type == "pairs" ? pairs_of(options) : prompts_of(options);
+            Json list = field.name == "reference" ? reference_of(options) : field.type == "pairs" ? pairs_of(options) : prompts_of(options);
             if (!list.empty()) request.params[field.name] = list;
         } else if (!text.empty()) {
             request.params[field.name] = value_of(field, text);
@@ -126,6 +133,10 @@ void add_one(CLI::App& app, Common& common, const Analysis& analysis) {
     options->analysis = &analysis;
     for (const FieldInfo& field : analysis.params()) options->given.emplace_back(field, "");
     for (auto& [field, text] : options->given) {
+        if (field.name == "reference") {
+            command->add_option("--reference", options->reference, "Prompt file: " + field.help);
+            continue;
+        }
         if (field.type == "pairs") {
             command->add_option("--pairs", options->pairs, "Prompt file: JSONL or CSV with clean, corrupt, answer, foil");
             command->add_option("--clean", options->clean, "The clean prompt");

@@ -1,4 +1,4 @@
-// microtome bench forward|load|store: figures of this machine. Peers are timed beside it by tests/bench/peers.py.
+// microtome bench forward|load|store|sweep: figures of this machine. Peers are timed beside it by tests/bench/peers.py.
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
@@ -7,18 +7,22 @@
 #include <algorithm>
 
 #include "analyses/cache.h"
+#include "analyses/patch_cells.h"
 #include "analyses/session_impl.h"
 #include "app/commands/cli.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/device.h"
+#include "hooks/sweep/sweep.h"
 
 namespace microtome {
 namespace {
 
 struct Options {
     int batch = 8, length = 15, repeats = 10;
-    std::string ids, folder;
+    int first_difference = -1;
+    bool every_token = false, loop = false;
+    std::string ids, folder, preset = "resid_pre";
     std::vector<std::string> sites{"blocks.*.hook_resid_pre", "blocks.*.hook_resid_post", "blocks.*.hook_attn_out",
                                    "blocks.*.hook_mlp_out"};
 };
@@ -127,10 +131,54 @@ void bench_store(const Options& options, const Common& common) {
                   {"tokens_per_second", static_cast<double>(n * length) / median(dumped)}});
 }
 
+// Pairs that differ from one position on, or at one alone.
+PatchSweep random_sweep(const Session& session, const Options& options) {
+    PatchSweep sweep;
+    int n = options.length, first = options.first_difference < 0 ? n * 3 / 5 : options.first_difference;
+    if (first >= n) throw Error("--first-difference", "a position below " + std::to_string(n), std::to_string(first));
+    for (auto& base : random_ids(session, options.batch, n)) {
+        auto source = base;
+        for (int p = first; p < (options.every_token ? n : first + 1); ++p)
+            source[static_cast<std::size_t>(p)] = (source[static_cast<std::size_t>(p)] + 1) % session.facts().d_vocab;
+        sweep.pairs.push_back({base, source, {{base[0]}, {source[static_cast<std::size_t>(first)]}}});
+    }
+    return sweep;
+}
+
+void bench_sweep(const Options& options, const Common& common) {
+    auto session = Session::open(common.model);
+    const Transformer& model = session->impl().model;
+    PatchSweep sweep = random_sweep(*session, options);
+    std::vector<PairTokens> tokens;
+    for (const PatchPair& pair : sweep.pairs) tokens.push_back({pair.base, std::vector<std::string>(pair.base.size()), {}});
+    PatchMap map = patch_map(options.preset, "", "layer", 1, 1, model.config, tokens, "all");
+    sweep.cells = map.cells;
+    sweep.places = map.layout.places;
+    TerminalProgress quiet(true);
+    std::vector<double> wave, loop;
+    PatchOutcome outcome;
+    for (int i = 0; i <= options.repeats; ++i) {
+        double s = seconds_of([&] { outcome = patch_sweep(model, sweep, quiet); });
+        if (i > 0) wave.push_back(s);
+    }
+    if (options.loop) loop.push_back(seconds_of([&] { patch_loop(model, sweep, quiet); }));
+    Json json{{"bench", "sweep"},
+              {"model", session->facts().name},
+              {"preset", options.preset},
+              {"pairs", sweep.pairs.size()},
+              {"positions", options.length},
+              {"cells", sweep.cells.size()},
+              {"seconds", median(wave)},
+              {"cells_per_second", static_cast<double>(sweep.cells.size()) / median(wave)},
+              {"passes", outcome.chunks}};
+    if (options.loop) json["loop_seconds"] = loop[0];
+    show(common, json);
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, Common& common) {
-    auto* command = app.add_subcommand("bench", "Time this machine: an ordinary forward pass, loading, dumping activations");
+    auto* command = app.add_subcommand("bench", "Time this machine: an ordinary forward pass, loading, dumping activations, patching");
     command->require_subcommand(1);
     auto options = std::make_shared<Options>();
     auto add = [&](const char* name, const char* what, void (*run)(const Options&, const Common&)) {
@@ -146,6 +194,12 @@ void add_bench(CLI::App& app, Common& common) {
     };
     add("forward", "Logits of every position", bench_forward);
     add("load", "Opening a model, its tokenizer included", bench_load);
+    auto* sweep = add("sweep", "Activation patching of random pairs", bench_sweep);
+    sweep->add_option("--preset", options->preset, "As in activation-patching [resid_pre]");
+    sweep->add_option("--first-difference", options->first_difference,
+                      "Position at which the prompts of a pair differ [3/5 of the length]");
+    sweep->add_flag("--every-token", options->every_token, "They differ from there on, not there alone");
+    sweep->add_flag("--loop", options->loop, "Time the loop over cells too");
     auto* store = add("store", "Writing an activation store, beside a bare pass through the blocks", bench_store);
     store->add_option("--sites", options->sites, "Hook names or patterns")->delimiter(',');
     store->add_option("--folder", options->folder, "Where the store is written (default: the folder for temporary files)");

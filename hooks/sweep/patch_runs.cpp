@@ -224,6 +224,16 @@ std::vector<std::int64_t> changed_positions(const PatchSweep& sweep, const Patch
     return found;
 }
 
+std::size_t batch_kind(const PatchSweep& sweep, std::size_t cell) {
+    bool split = false, norm = false;
+    for (const PatchSlice& slice : sweep.cells[cell]) {
+        Site site = slice.ref.site;
+        split = split || site == Site::attn_in || site == Site::q_input || site == Site::k_input || site == Site::v_input;
+        norm = norm || site == Site::ln1_scale || site == Site::ln1_normalized;
+    }
+    return !split ? 0 : !norm ? 1 : 2 + cell;
+}
+
 PatchRuns run_unpatched(const Transformer& model, const PatchSweep& sweep, const std::vector<SiteRef>& also, bool cache) {
     if (sweep.pairs.empty()) throw Error("prompts", "at least one pair", "none");
     PatchRuns runs;

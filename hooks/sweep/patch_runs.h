@@ -31,6 +31,11 @@ std::vector<std::int64_t> changed_positions(const PatchSweep& sweep, const Patch
 /// The positions that PatchSlice::place or ::from stands for; nullptr: all.
 const std::vector<std::int64_t>* positions_at(const PatchSweep& sweep, int place, std::size_t pair);
 
+/// Cells with the same number may share a batch. A stream that is replaced for single heads is normed anew, without the sites of that norm,
+/// for the whole batch (Block::read): so cells that patch there keep away from cells that patch those sites, and cells that do both from
+/// all.
+std::size_t batch_kind(const PatchSweep& sweep, std::size_t cell);
+
 struct PatchRuns {
     std::vector<PatchGroup> groups;
     std::vector<Question> questions;  // by pair; with the clean run's logits where the metric reads them

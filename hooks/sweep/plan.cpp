@@ -1,6 +1,7 @@
 #include "hooks/sweep/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -49,6 +50,23 @@ std::int64_t tokens_of(const ModelConfig& config, const SweepRow& row, std::int6
     bool narrow = row.layer == config.n_layers || (row.layer == config.n_layers - 1 && row.stage >= Stage::mixed);
     if (!narrow) return length - row.start;
     return std::max<std::int64_t>(1, read.end() - std::lower_bound(read.begin(), read.end(), row.start));
+}
+
+// Chunks of about equal size: the last one is not a remainder.
+void cut(std::vector<SweepChunk>& chunks, const ModelConfig& config, const PatchSweep& sweep, const PatchGroup& group,
+         const MetricPositions& read, std::vector<SweepRow>& rows) {
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const SweepRow& a, const SweepRow& b) { return std::tie(a.layer, a.stage) < std::tie(b.layer, b.stage); });
+    std::int64_t total = 0;
+    for (const SweepRow& row : rows) total += tokens_of(config, row, group.length(), read[row.pair]);
+    std::int64_t parts = std::max<std::int64_t>(1, (total + sweep.batch_tokens - 1) / sweep.batch_tokens);
+    std::int64_t most = (total + parts - 1) / parts, held = most + 1;
+    for (const SweepRow& row : rows) {
+        std::int64_t tokens = tokens_of(config, row, group.length(), read[row.pair]);
+        if (held + tokens > most) chunks.emplace_back(), held = 0;
+        chunks.back().push_back(row);
+        held += tokens;
+    }
 }
 
 }  // namespace
@@ -101,20 +119,10 @@ std::vector<SweepChunk> plan_sweep(const ModelConfig& config, const PatchSweep& 
                 all.push_back(*row);
                 ++rows[cell];
             }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const SweepRow& a, const SweepRow& b) { return std::tie(a.layer, a.stage) < std::tie(b.layer, b.stage); });
-    std::int64_t total = 0;
-    for (const SweepRow& row : all) total += tokens_of(config, row, group.length(), read[row.pair]);
-    // Chunks of about equal size: the last one is not a remainder.
-    std::int64_t parts = std::max<std::int64_t>(1, (total + sweep.batch_tokens - 1) / sweep.batch_tokens);
-    std::int64_t most = (total + parts - 1) / parts, held = 0;
     std::vector<SweepChunk> chunks;
-    for (const SweepRow& row : all) {
-        std::int64_t tokens = tokens_of(config, row, group.length(), read[row.pair]);
-        if (chunks.empty() || held + tokens > most) chunks.emplace_back(), held = 0;
-        chunks.back().push_back(row);
-        held += tokens;
-    }
+    std::map<std::size_t, std::vector<SweepRow>> batches;
+    for (const SweepRow& row : all) batches[batch_kind(sweep, row.cell)].push_back(row);
+    for (auto& [kind, batch] : batches) cut(chunks, config, sweep, group, read, batch);
     return chunks;
 }
 

@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "core/base/error.h"
 #include "hooks/sweep/columns.h"
@@ -48,19 +52,30 @@ class Sweep {
         for (std::size_t cell = 0; cell < left_.size(); ++cell)
             if (left_[cell] == 0) finished.push_back(cell);
         finish(finished, progress, on_cells);
-        for (std::size_t g = 0; g < runs_.groups.size(); ++g) {
-            SweepBase base(model_, sweep_, runs_.groups[g], read_[g]);
-            for (const SweepChunk& chunk : chunks_[g]) {
-                Wavefront wave(base, chunk);
-                if (progress.stopped() || !wave.run(progress)) return std::move(out_);
-                finish(measure(base, wave), progress, on_cells);
-            }
-            runs_.groups[g] = {};
+        std::vector<SweepBase> bases;
+        for (std::size_t g = 0; g < runs_.groups.size(); ++g) bases.emplace_back(model_, sweep_, runs_.groups[g], read_[g]);
+        for (auto [group, chunk] : order()) {
+            Wavefront wave(bases[group], chunks_[group][chunk]);
+            if (progress.stopped() || !wave.run(progress)) break;
+            ++out_.chunks;
+            finish(measure(bases[group], wave), progress, on_cells);
         }
         return std::move(out_);
     }
 
   private:
+    // Chunks of all groups, abreast, so that cells are finished on the way.
+    std::vector<std::pair<std::size_t, std::size_t>> order() const {
+        std::vector<std::tuple<double, std::size_t, std::size_t>> all;
+        for (std::size_t g = 0; g < chunks_.size(); ++g)
+            for (std::size_t i = 0; i < chunks_[g].size(); ++i)
+                all.emplace_back(static_cast<double>(i + 1) / static_cast<double>(chunks_[g].size()), g, i);
+        std::sort(all.begin(), all.end());
+        std::vector<std::pair<std::size_t, std::size_t>> out;
+        for (auto [when, g, i] : all) out.emplace_back(g, i);
+        return out;
+    }
+
     void finish(const std::vector<std::size_t>& cells, Progress& progress, const OnCells& on_cells) {
         for (std::size_t cell : cells) out_.values[cell] = std::move(pending_[cell]);
         done_ += static_cast<std::int64_t>(cells.size());
@@ -125,7 +140,39 @@ class Sweep {
     std::int64_t done_ = 0;
 };
 
+// Values of one token at a site.
+std::int64_t width_of(const ModelConfig& c, SiteRef ref, std::int64_t length) {
+    std::int64_t width = 1;
+    for (char axis : std::string_view(info(ref.site).axes))
+        width *= axis == 'h'   ? c.n_heads
+                 : axis == 'k' ? c.n_kv_heads
+                 : axis == 'e' ? c.d_head
+                 : axis == 'm' ? c.d_model
+                 : axis == 'f' ? c.d_mlp
+                 : axis == 'v' ? c.d_vocab
+                               : 1;
+    return is_score(ref.site) ? c.n_heads * length : width;
+}
+
 }  // namespace
+
+std::int64_t sweep_bytes(const Transformer& model, const PatchSweep& sweep) {
+    const ModelConfig& c = model.config;
+    std::set<int> patched;
+    std::int64_t tokens = 0, longest = 1, kept = 0, size = static_cast<std::int64_t>(at::elementSize(model.dtype()));
+    for (const PatchPair& pair : sweep.pairs) {
+        tokens += static_cast<std::int64_t>(pair.base.size());
+        longest = std::max(longest, static_cast<std::int64_t>(pair.base.size()));
+    }
+    for (const PatchCell& cell : sweep.cells)
+        for (const PatchSlice& slice : cell)
+            if (patched.insert(site_key(slice.ref)).second) kept += 2 * width_of(c, slice.ref, longest);  // there and put in
+    for (SiteRef ref : entry_sites(c, sweep)) kept += patched.count(site_key(ref)) ? 0 : width_of(c, ref, longest);
+    kept += 2 * std::int64_t{c.n_layers} * c.n_kv_heads * c.d_head;
+    std::int64_t live = 6 * c.d_model + 3 * c.d_mlp + 4 * c.n_heads * c.d_head,
+                 logits = 32 * std::min(most_logits, std::max(sweep.batch_tokens, longest) * c.d_vocab);
+    return (tokens * kept + std::max(sweep.batch_tokens, longest) * live) * size + logits;
+}
 
 PatchOutcome patch_sweep(const Transformer& model, const PatchSweep& sweep, Progress& progress, const OnCells& on_cells) {
     if (sweep.always) throw Error("sweep", "no interventions that hold in every run", "some");

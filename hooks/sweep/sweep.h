@@ -12,4 +12,7 @@ namespace microtome {
 /// `sweep.always` must be empty: interventions can depend on whole prompts (`patch_loop` runs them).
 PatchOutcome patch_sweep(const Transformer& model, const PatchSweep& sweep, Progress& progress, const OnCells& on_cells = {});
 
+/// About how much memory it takes beside the weights: what is kept of the unpatched runs, and one chunk.
+std::int64_t sweep_bytes(const Transformer& model, const PatchSweep& sweep);
+
 }  // namespace microtome

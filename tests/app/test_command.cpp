@@ -370,25 +370,76 @@ class TestCommand : public QObject {
         QCOMPARE(microtome_command({"logits", "--processing", "folded", "--ids", path("none.json"), "--out", path("l.h5")}).code, 2);
     }
 
+    void patching_engines_agree() {
+        write("reference.jsonl", "{\"text\": \"c a d b a\"}\n{\"text\": \"d b c a e\"}\n");
+        const QStringList common{"activation-patching", "--model",   planted, "--clean",   "c a d b a", "--corrupt",
+                                 "c a e b a",           "--answer",  "d",     "--foil",    "e",         "--metric",
+                                 "logit_diff",          "--threads", "1",     "--figures", "none"};
+        const std::vector<QStringList> kinds{
+            {"--preset", "resid_pre"},
+            {"--preset", "attn_out", "--layer-window", "2", "--position-window", "3"},
+            {"--site", "z,attn_out", "--replace", "zero"},
+            {"--preset", "attn_head_v_by_pos", "--replace", "mean", "--reference", path("reference.jsonl")},
+            {"--preset", "attn_out", "--replace", "resample", "--seed", "3", "--reference", path("reference.jsonl")}};
+        for (const QStringList& kind : kinds) {
+            Json effect[2];
+            for (int engine = 0; engine < 2; ++engine) {
+                QString out = path("engine");
+                Ran ran = microtome_command(common + kind +
+                                            QStringList{"--engine", engine == 0 ? "wavefront" : "loop", "--verify", "3", "--out", out});
+                QVERIFY2(ran.code == 0, ran.error);
+                Json manifest = read_json((out + "/manifest.json").toStdString());
+                QCOMPARE(manifest["engine"], Json(engine == 0 ? "wavefront" : "loop"));
+                Json result = read_json((out + "/result.json").toStdString());
+                QCOMPARE(result["summary"]["verified_cells"], Json(3));
+                QVERIFY(result["summary"]["largest_difference"].get<double>() < 1e-4);
+                effect[engine] = result["views"]["effect"];
+            }
+            QCOMPARE(effect[0]["axes"], effect[1]["axes"]);
+            QCOMPARE(effect[0]["shape"], effect[1]["shape"]);
+            bool moves = false;
+            auto numbers = [&](const Json& values) {
+                Json flat = values.flatten();
+                return std::vector<double>(flat.begin(), flat.end());
+            };
+            auto wave = numbers(effect[0]["values"]), loop = numbers(effect[1]["values"]);
+            QCOMPARE(wave.size(), loop.size());
+            for (std::size_t i = 0; i < wave.size(); ++i) {
+                QVERIFY(std::abs(wave[i] - loop[i]) < 1e-4);
+                moves = moves || wave[i] != wave[0];
+            }
+            QVERIFY(moves);
+        }
+        QCOMPARE(microtome_command(common + QStringList{"--replace", "mean"}).code, 2);
+        QCOMPARE(microtome_command(common + QStringList{"--preset", "attn_head_out_all_pos", "--position-window", "2"}).code, 2);
+    }
+
     void bench_times_this_machine() {
-        for (const char* what : {"forward", "load", "store"}) {
+        for (const char* what : {"forward", "load", "store", "sweep"}) {
             Ran ran = microtome_command({"bench", what, "--model", planted, "--repeats", "1", "--batch", "3", "--length", "9", "--json"});
             QVERIFY2(ran.code == 0, ran.error);
             QVERIFY(Json::parse(ran.out.toStdString())["seconds"].get<double>() > 0);
         }
     }
 
+    void an_interrupt_keeps_what_is_finished_data() {
+        QTest::addColumn<QString>("engine");
+        for (const char* engine : {"loop", "wavefront"}) QTest::newRow(engine) << engine;
+    }
     void an_interrupt_keeps_what_is_finished() {
+        QFETCH(QString, engine);
         QString out = path("cancelled");
         std::string lines;
-        for (int i = 0; i < 1000; ++i)
-            lines += R"({"clean": "c a d b f g h i j k l a", "corrupt": "m a e b n g h i j k l a", "answer": "d", "foil": "e"})"
+        for (int i = 0; i < 400; ++i)
+            lines += R"({"clean": "when tom and ann went to the park , tom gave a ball to", )"
+                     R"("corrupt": "when mary and tom went to the park , ann gave a ball to", "answer": "ann", "foil": "tom"})"
                      "\n";
         write("long.jsonl", lines);
         QProcess process;
-        process.start(MICROTOME_BIN_DIR "/microtome",
-                      {"activation-patching", "--model", planted, "--threads", "1", "--preset", "attn_head_pattern_dest_src_pos", "--pairs",
-                       path("long.jsonl"), "--batch-tokens", "120", "--out", out, "--figures", "none", "--metric", "logit_diff"});
+        process.start(
+            MICROTOME_BIN_DIR "/microtome",
+            {"activation-patching", "--model", "tinyworld", "--threads", "1", "--preset", "attn_head_by_pos_every", "--pairs",
+             path("long.jsonl"), "--engine", engine, "--batch-tokens", "120", "--out", out, "--figures", "none", "--metric", "logit_diff"});
         process.waitForStarted();
         QElapsedTimer starting;
         starting.start();
