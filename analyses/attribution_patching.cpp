@@ -8,7 +8,7 @@
 
 #include "analyses/audit.h"
 #include "analyses/files/positions.h"
-#include "analyses/presets.h"
+#include "analyses/patch_cells.h"
 #include "analyses/question.h"
 #include "analyses/register.h"
 #include "analyses/session_impl.h"
@@ -31,7 +31,8 @@ struct Params {
                      "attn_head_v_by_pos", "attn_head_pattern_by_pos", "attn_head_pattern_dest_src_pos", "attn_head_out_all_pos",
                      "attn_head_q_all_pos", "attn_head_k_all_pos", "attn_head_v_all_pos", "attn_head_pattern_all_pos",
                      "attn_head_all_pos_every", "attn_head_by_pos_every", "block_every")},
-        Field{"site", &Params::site, "Attribute to this site instead of a preset's (microtome list sites)"},
+        Field{"site", &Params::site,
+              "Attribute to this site, or several at once with commas, instead of a preset's (microtome list sites)"},
         Field{"axes", &Params::axes, "With --site: axes of the map, from layer, position, head, source"},
         Field{"direction", &Params::direction,
               "denoise: gradient of the corrupted run, clean minus corrupted; noise: gradient of the clean run, the reverse",
@@ -106,7 +107,7 @@ void predict(const AttributionOutcome& found, const PresetLayout& layout, const 
     result.change = empty_grid(layout, metric.unit, true);
     const bool several = found.base.size() > 1 && !scale.recovery;
     if (several) result.effect.sem.assign(result.effect.size(), std::nan("")), result.change.sem = result.effect.sem;
-    for (std::size_t cell = 0; cell < layout.cells.size(); ++cell) {
+    for (std::size_t cell = 0; cell < layout.flat.size(); ++cell) {
         const std::size_t at = layout.flat[cell];
         const double change = mean(found.changes[cell]);
         put(result.effect, at, scale.of(scale.base + change));
@@ -125,9 +126,9 @@ void run_audit(const Transformer& model, PatchSweep sweep, const AttributionOutc
                const Metric& metric, const Scale& scale, const Params& params, RunProgress& progress, Result& result) {
     std::vector<double> changes;
     std::vector<int> layers;
-    for (std::size_t cell = 0; cell < layout.cells.size(); ++cell) {
+    for (std::size_t cell = 0; cell < layout.flat.size(); ++cell) {
         changes.push_back(mean(found.changes[cell]));
-        layers.push_back(layout.cells[cell].ref.layer);
+        layers.push_back(sweep.cells[cell].front().ref.layer);
     }
     const AuditPlan plan = plan_audit(changes, layers, static_cast<std::size_t>(params.audit), static_cast<std::uint64_t>(params.seed));
     const std::vector<PatchCell> all = sweep.cells;
@@ -177,10 +178,10 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
         sweep.pairs.push_back(
             {denoise ? pair.corrupt : pair.clean, denoise ? pair.clean : pair.corrupt, question_of(session, metric, given, pair)});
     }
-    const PresetLayout layout = params.site.empty() ? lay_out(params.preset, model.config, tokens, params.positions)
-                                                    : lay_out_site(params.site, params.axes, model.config, tokens, params.positions);
+    const PatchMap cells = patch_map(params.preset, params.site, params.axes, 1, 1, model.config, tokens, params.positions);
+    const PresetLayout& layout = cells.layout;
     Edits always = edits_for(session, prompts);
-    for (const PatchSlice& slice : layout.cells) sweep.cells.push_back({slice});
+    sweep.cells = cells.cells;
     sweep.places = layout.places, sweep.metric = metric, sweep.source_is_clean = denoise, sweep.batch_tokens = params.batch_tokens;
     if (!always.empty()) sweep.always = &always;
     const AttributionOutcome found = attribute_patches(model, sweep, progress);

@@ -98,8 +98,8 @@ struct Result {
     std::vector<NamedView> views;
     std::vector<std::pair<std::string, double>> summary;  // few headline numbers: clean, corrupt, …
     std::vector<std::string> warnings;
-    bool complete = true;                                     // false: cancelled, masks say what is there
-    std::vector<std::pair<std::string, std::string>> stamps;  // what the manifest tells of how it was computed; not part of the result
+    bool complete = true;                                       // false: cancelled, masks say what is there
+    std::vector<std::pair<std::string, std::string>> stamps{};  // what the manifest tells of how it was computed; not part of the result
 
     const NamedView* find(const std::string& name) const {
         for (const NamedView& v : views)

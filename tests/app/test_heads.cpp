@@ -1,4 +1,5 @@
 // The analyses of heads as a user types them, and the commands of their page.
+#include <QRegularExpression>
 #include <QtTest>
 
 #include "command.h"
@@ -59,17 +60,26 @@ class TestHeads : public QObject {
         QVERIFY(ran.out.contains(option.toUtf8()));
     }
 
-    void the_commands_of_the_page_work() {
-        QFile page(MICROTOME_SOURCE_DIR "/resources/docs/heads.md");
+    void the_commands_of_the_pages_work_data() {
+        QTest::addColumn<QString>("name");
+        QTest::addColumn<int>("least");
+        QTest::newRow("heads") << "heads.md" << 9;
+        QTest::newRow("lenses") << "lenses.md" << 2;
+        QTest::newRow("attribution") << "attribution.md" << 1;
+    }
+    void the_commands_of_the_pages_work() {
+        QFETCH(QString, name);
+        QFETCH(int, least);
+        QFile page(QStringLiteral(MICROTOME_SOURCE_DIR "/resources/docs/") + name);
         QVERIFY(page.open(QIODevice::ReadOnly));
         int commands = 0;
-        for (const QString& line : QString::fromUtf8(page.readAll()).split('\n')) {
+        for (const QString& line : QString::fromUtf8(page.readAll()).replace(QRegularExpression(" *\\\\\n *"), " ").split('\n')) {
             if (!line.startsWith("microtome ")) continue;
             Ran ran = microtome_command(words_of(line.mid(10)) + QStringList{"--device", "cpu", "--threads", "1"}, folder_.path());
             QVERIFY2(ran.code == 0, (line.toUtf8() + "\n" + ran.error));
             ++commands;
         }
-        QVERIFY(commands >= 9);
+        QVERIFY(commands >= least);
     }
 
     void examples_of_a_store_are_those_of_the_model() {
