@@ -18,16 +18,6 @@ struct Options {
     bool estimate = false;
 };
 
-std::string bytes_text(std::uint64_t bytes) {
-    char text[32];
-    const auto size = static_cast<double>(bytes);
-    if (size < 1e6)
-        std::snprintf(text, sizeof text, "%.1f kB", size / 1e3);
-    else
-        std::snprintf(text, sizeof text, size < 1e9 ? "%.1f MB" : "%.2f GB", size / (size < 1e9 ? 1e6 : 1e9));
-    return text;
-}
-
 CacheRequest request_of(const Options& options) {
     CacheRequest request = options.request;
     if (!options.prompts.empty()) request.prompts = read_prompts(options.prompts);

@@ -16,6 +16,7 @@ struct Common {
     std::int64_t seed = 0;
     std::string out, figures;
     bool json = false, quiet = false;
+    bool download = false;             // a model that is not on this computer is fetched first
     std::vector<std::string> command;  // as typed
 };
 
@@ -42,6 +43,10 @@ using AddCommand = void (*)(CLI::App& app, Common& common);
 
 void add_model_options(CLI::App& command, Common& common);
 void add_output_options(CLI::App& command, Common& common);
+/// --download alone, for commands that choose their model themselves.
+void add_download_option(CLI::App& command, Common& common);
+/// Fetches a model that no bundled name, folder or whole snapshot is.
+void download_if_missing(const std::string& model, const Common& common);
 
 /// --intervene, for commands that run the model.
 void add_intervention_option(CLI::App& command, std::vector<std::string>& interventions);
@@ -51,6 +56,8 @@ std::vector<Intervention> interventions_of(const std::vector<std::string>& texts
 void print_json(const Json& value);
 /// A line on stderr unless --quiet.
 void message(const Common& common, const std::string& line);
+/// "12.3 MB"
+std::string bytes_text(std::uint64_t bytes);
 /// Aligned columns on stdout; the first row is the header.
 void print_rows(const std::vector<std::vector<std::string>>& rows);
 

@@ -19,7 +19,6 @@ namespace microtome {
 namespace {
 
 struct Options {
-    std::string model;
     std::vector<std::string> suites;
     bool baseline = true;
 };
@@ -78,7 +77,6 @@ Score score(const Session& session, const Suite& suite, TerminalProgress& progre
 void run(const Options& options, Common& common) {
     namespace fs = std::filesystem;
     c10::AutoGradMode without_gradients(false);
-    if (!options.model.empty()) common.model.model = options.model;
     auto session = Session::open(common.model);
     fs::path folder = fs::path(session->facts().path) / "suites";
     std::error_code failed;
@@ -133,7 +131,7 @@ void run(const Options& options, Common& common) {
 void add_eval(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand("eval", "Task accuracies of a bundled model on held-out items, beside a bigram baseline");
     auto options = std::make_shared<Options>();
-    command->add_option("MODEL", options->model, "Bundled name or folder with suites/");
+    command->add_option("MODEL", common.model.model, "Bundled name or folder with suites/");
     command->add_option("SUITE", options->suites, "Only these suites");
     command->add_flag("!--no-baseline", options->baseline, "Skip the bigram baseline");
     add_model_options(*command, common);

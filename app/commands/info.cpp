@@ -11,7 +11,7 @@ namespace microtome {
 namespace {
 
 struct Options {
-    std::string model, sites;
+    std::string sites;
     std::int64_t tokens = 0, batch = 1;
 };
 
@@ -99,7 +99,6 @@ Json info_json(const Session& session) {
 }
 
 void run(const Options& options, Common& common) {
-    if (!options.model.empty()) common.model.model = options.model;
     auto session = Session::open(common.model);
     Json json = info_json(*session);
     if (options.tokens == 0 && (!options.sites.empty() || options.batch > 1))
@@ -124,7 +123,7 @@ void run(const Options& options, Common& common) {
 void add_info(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand("info", "What a model is: configuration, parameters, hash, tokenizer, numerics");
     auto options = std::make_shared<Options>();
-    command->add_option("MODEL", options->model, "Bundled name, model folder, or name in the local hub cache");
+    command->add_option("MODEL", common.model.model, "Bundled name, model folder, or name in the local hub cache");
     command->add_option("--tokens", options->tokens, "Predict the memory of a run over prompts of so many tokens")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
     command->add_option("--batch", options->batch, "so many prompts at once")->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));

@@ -16,7 +16,13 @@ void add_model_options(CLI::App& command, Common& common) {
         .add_option("--memory-limit", common.model.memory_limit,
                     "Memory that weights may take, as in 8GiB (0: no limit); larger ones stay in files and are read layer by layer")
         ->transform(CLI::AsSizeValue(false))
+        ->option_text("SIZE=8GiB")
         ->group("Model");
+    add_download_option(command, common);
+}
+
+void add_download_option(CLI::App& command, Common& common) {
+    command.add_flag("--download", common.download, "Fetch the model from the hub if it is not on this computer")->group("Model");
 }
 
 void add_output_options(CLI::App& command, Common& common) {

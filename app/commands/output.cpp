@@ -25,6 +25,16 @@ void message(const Common& common, const std::string& line) {
     if (!common.quiet) std::fprintf(stderr, "%s\n", line.c_str());
 }
 
+std::string bytes_text(std::uint64_t bytes) {
+    char text[32];
+    const auto size = static_cast<double>(bytes);
+    if (size < 1e6)
+        std::snprintf(text, sizeof text, "%.1f kB", size / 1e3);
+    else
+        std::snprintf(text, sizeof text, size < 1e9 ? "%.1f MB" : "%.2f GB", size / (size < 1e9 ? 1e6 : 1e9));
+    return text;
+}
+
 void print_rows(const std::vector<std::vector<std::string>>& rows) {
     std::vector<std::size_t> widths;
     for (const auto& row : rows)

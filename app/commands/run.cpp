@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 
 struct Options {
     std::string session, model;
+    bool download = false;
 };
 
 ModelOptions model_of(const SessionFile& file, const Common& common, const std::string& override_model) {
@@ -78,7 +79,9 @@ void run(const Options& options, const Common& common) {
     SessionFile file = read_session(options.session);
     check_steps(file, options.session);
     fs::path folder = common.out.empty() ? fs::path(options.session).parent_path() : fs::path(common.out);
-    auto session = Session::open(model_of(file, common, options.model));
+    const ModelOptions model = model_of(file, common, options.model);
+    if (options.download) download_if_missing(model.model, common);
+    auto session = Session::open(model);
     if (!file.model.sha256.empty() && file.model.sha256 != session->facts().sha256 && options.model.empty())
         throw Error(options.session + "#/model/sha256",
                     session->facts().sha256 + " (the model at " + file.model.path + "; --model PATH chooses another)", file.model.sha256);
@@ -110,6 +113,7 @@ void add_run(CLI::App& app, Common& common) {
     auto options = std::make_shared<Options>();
     command->add_option("SESSION", options->session, "Session file (*.microtome.json)")->required();
     command->add_option("--model", options->model, "Another model than the session names");
+    command->add_flag("--download", options->download, "Fetch the model from the hub if it is not on this computer");
     command->add_option("--threads", common.model.threads, "Threads (0: as the session says)");
     add_output_options(*command, common);
     command->callback([options, &common] { run(*options, common); });

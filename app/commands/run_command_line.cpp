@@ -74,6 +74,10 @@ int run_command_line(int argc, char** argv) {
             std::printf("%s", app.help().c_str());
             return 2;
         }
+        // After the whole command line was read, before the command begins.
+        app.parse_complete_callback([&common] {
+            if (common.download) download_if_missing(common.model.model, common);
+        });
         check_name(app, argc, argv);
         app.parse(argc, argv);
         if (std::fflush(stdout) != 0) throw Error("standard output", "room to write", "an error");

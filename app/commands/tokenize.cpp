@@ -61,6 +61,7 @@ void add_tokenize(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand("tokenize", "Token ids and pieces of a text or conversation");
     auto options = std::make_shared<Options>();
     command->add_option("--model", common.model.model, "Bundled name, model folder, or name in the local hub cache");
+    add_download_option(*command, common);
     command->add_option("--prompt", options->prompt, "The text");
     command->add_option("--file", options->file, "A file with the text");
     command->add_option("--messages", options->messages,

@@ -17,7 +17,7 @@ namespace microtome {
 namespace {
 
 struct Options {
-    std::string model, prompt;
+    std::string prompt;
     int tokens = 24;
 };
 
@@ -63,7 +63,6 @@ Json number_or_null(double x) {
 }
 
 void run(Options options, Common& common) {
-    if (!options.model.empty()) common.model.model = options.model;
     ModelOptions open = common.model;
     open.dtype = "float64";
     open.device = "cpu";
@@ -112,10 +111,11 @@ void add_verify(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand(
         "verify", "Compare a model in each dtype, device and processing with float64: the first site that differs beyond rounding");
     auto options = std::make_shared<Options>();
-    command->add_option("MODEL", options->model, "Bundled name, model folder, or name in the local hub cache");
+    command->add_option("MODEL", common.model.model, "Bundled name, model folder, or name in the local hub cache");
     command->add_option("--prompt", options->prompt, "Text to run (default: random ids)");
     command->add_option("--tokens", options->tokens, "Random ids a row")->check(CLI::Range(1, 4096));
     command->add_option("--model", common.model.model, "The same as MODEL");
+    add_download_option(*command, common);
     command->add_option("--device", common.model.device, "auto, cpu, cuda or cuda:N");
     command->add_option("--threads", common.model.threads, "Threads (0: the physical cores)");
     command->add_flag("--json", common.json, "One JSON object on standard output");

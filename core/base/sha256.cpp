@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <vector>
 
+#include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 
@@ -18,30 +18,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Digest {
-  public:
-    Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-        require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
-    }
-    void add(const void* data, std::size_t size) { require(EVP_DigestUpdate(context_.get(), data, size) == 1); }
-    std::string text() {
-        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-        unsigned int length = 0;
-        require(EVP_DigestFinal_ex(context_.get(), digest.data(), &length) == 1);
-        std::string out;
-        for (unsigned int i = 0; i < length; ++i) {
-            out += "0123456789abcdef"[digest[i] >> 4];
-            out += "0123456789abcdef"[digest[i] & 15];
-        }
-        return out;
-    }
-
-  private:
-    static void require(bool good) {
-        if (!good) throw Error("SHA-256", "a working OpenSSL", "an error from it");
-    }
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
+void require(bool good) {
+    if (!good) throw Error("checksum", "a working OpenSSL", "an error from it");
+}
 
 constexpr std::uintmax_t large = std::uintmax_t{64} << 20;  // smaller files are hashed faster than a user notices
 
@@ -65,6 +44,26 @@ bool is_hash(const std::string& text) {
 }
 
 }  // namespace
+
+Digest::Digest(Kind kind) : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    require(context_ && EVP_DigestInit_ex(context_.get(), kind == Kind::sha256 ? EVP_sha256() : EVP_sha1(), nullptr) == 1);
+}
+
+void Digest::add(const void* data, std::size_t size) {
+    require(EVP_DigestUpdate(context_.get(), data, size) == 1);
+}
+
+std::string Digest::text() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int length = 0;
+    require(EVP_DigestFinal_ex(context_.get(), digest.data(), &length) == 1);
+    std::string out;
+    for (unsigned int i = 0; i < length; ++i) {
+        out += "0123456789abcdef"[digest[i] >> 4];
+        out += "0123456789abcdef"[digest[i] & 15];
+    }
+    return out;
+}
 
 std::string sha256(std::span<const std::byte> bytes) {
     Digest digest;

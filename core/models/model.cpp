@@ -8,6 +8,7 @@
 #include <future>
 
 #include "core/base/error.h"
+#include "core/base/hub_cache.h"
 #include "core/base/llama2c_model.h"
 #include "core/models/architecture.h"
 
@@ -19,31 +20,6 @@ namespace {
 fs::path environment(const char* name) {
     const char* value = std::getenv(name);
     return value ? fs::path(value) : fs::path();
-}
-
-fs::path hub_cache() {
-    if (auto cache = environment("HF_HUB_CACHE"); !cache.empty()) return cache;
-    if (auto home = environment("HF_HOME"); !home.empty()) return home / "hub";
-    return environment("HOME") / ".cache" / "huggingface" / "hub";
-}
-
-// models--ORG--NAME/refs/main names the snapshot; without it the newest folder counts.
-fs::path in_hub_cache(const std::string& model) {
-    std::string key = "models--" + model;
-    for (std::size_t at; (at = key.find('/')) != std::string::npos;) key.replace(at, 1, "--");
-    fs::path root = hub_cache() / key;
-    std::error_code ignored;
-    if (fs::exists(root / "refs" / "main", ignored)) {
-        std::string commit = read_file(root / "refs" / "main", 1000);
-        commit.erase(std::remove_if(commit.begin(), commit.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }),
-                     commit.end());
-        if (fs::is_directory(root / "snapshots" / commit, ignored)) return root / "snapshots" / commit;
-    }
-    fs::path newest;
-    if (fs::is_directory(root / "snapshots", ignored))
-        for (const auto& entry : fs::directory_iterator(root / "snapshots", ignored))
-            if (entry.is_directory() && (newest.empty() || entry.last_write_time() > fs::last_write_time(newest))) newest = entry.path();
-    return newest;
 }
 
 }  // namespace
@@ -86,7 +62,7 @@ fs::path locate_model(const std::string& model) {
     fs::path cached = in_hub_cache(model);
     if (!cached.empty()) return cached;
     throw Error("model " + model,
-                "a bundled name (microtome list models), a folder, or a name in the local hub cache " + hub_cache().string(),
+                "a bundled name (microtome list models), a folder, or a name in the local hub cache " + hub_cache().string() + " (--download fetches it)",
                 "none of these");
 }
 

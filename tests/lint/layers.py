@@ -9,7 +9,7 @@ TORCH = re.compile(r"^(ATen|c10|torch|caffe2)/")
 QT = re.compile(r"^(Qt[A-Z]\w*/)?Q[A-Za-z]\w*$|^qt|^qcustomplot\.h$")
 HDF5 = re.compile(r"^(hdf5|H5)[\w]*\.h$")
 CUDA = re.compile(r"^(cuda|cublas|cudnn|nccl)[\w]*\.h$")
-TORCH_FREE = ("core/base/", "core/text/", "core/worlds/", "hooks/store/", "hooks/expression/", "analyses/views/", "analyses/files/", "analyses/fields/", "widgets/", "app/gui/")
+TORCH_FREE = ("core/base/", "core/text/", "core/worlds/", "core/hub/", "hooks/store/", "hooks/expression/", "analyses/views/", "analyses/files/", "analyses/fields/", "widgets/", "app/gui/")
 HDF5_FOLDERS = ("hooks/store/", "analyses/views/")
 QT_FOLDERS = ("widgets/", "app/")
 # What widgets see of core: the parts that are free of torch.
