@@ -21,8 +21,7 @@ struct Params {
     std::string run = "clean";
     int position = -1, neurons = 20;
     static constexpr std::tuple fields{
-        Field{"prompts", &Params::prompts,
-              "Pairs with an answer, and a foil for differences; a corrupted prompt is needed for run corrupt alone"},
+        Field{"prompts", &Params::prompts, "Pairs of a clean and a corrupted prompt, with an answer, and a foil for differences"},
         Field{"run", &Params::run, "Which of the pair's prompts is read", one_of("clean", "corrupt")},
         Field{"position", &Params::position, "The position whose logits are taken apart; -1: the last", at_least(-1)},
         Field{"neurons", &Params::neurons, "Neurons told: those that add most, either way", between(0, 1 << 20)}};
@@ -192,15 +191,11 @@ Table neurons_table(const Parts& sum, double n, int most) {
 
 Result run(Session& session, const Params& params, RunProgress& progress) {
     c10::AutoGradMode without_gradients(false);
-    if (params.prompts.empty()) throw Error("prompts", "at least one (--pairs FILE, or --clean, --answer, --foil)", "none");
+    if (params.prompts.empty()) throw Error("prompts", "at least one pair (--pairs FILE, or --clean, --corrupt, --answer, --foil)", "none");
     const Transformer& model = session.impl().model;
     std::vector<ResolvedPair> pairs;
     std::vector<PromptTokens> prompts;
-    for (PromptPair given : params.prompts) {
-        if (given.corrupt.empty() && given.corrupt_ids.empty()) {
-            if (params.run == "corrupt") throw Error(pair_name(given) + ", corrupt", "a prompt", "none");
-            given.corrupt = given.clean, given.corrupt_ids = given.clean_ids;
-        }
+    for (const PromptPair& given : params.prompts) {
         pairs.push_back(resolve(session, given, true, false));
         prompts.push_back({pairs.back().clean, given.spans});
     }

@@ -20,8 +20,8 @@ struct Params {
     std::string run = "clean", at = "post", norm = "final";
     int top_k = 5, position = -1;
     static constexpr std::tuple fields{
-        Field{"prompts", &Params::prompts, "A pair; without a corrupted prompt the clean one alone, without an answer what does without"},
-        Field{"run", &Params::run, "Which of the pair's prompts is read; differences take both", one_of("clean", "corrupt")},
+        Field{"prompts", &Params::prompts, "A pair of a clean and a corrupted prompt; answer and foil if there are"},
+        Field{"run", &Params::run, "Which of the pair's prompts is read", one_of("clean", "corrupt")},
         Field{"at", &Params::at, "Where in each layer: before it, between attention and MLP, or after it", one_of("pre", "mid", "post")},
         Field{"norm", &Params::norm,
               "final: the final norm with each stream's own scale (the logit lens); cached: with the last stream's; none: the unembedding "
@@ -140,9 +140,8 @@ class Reading {
 Result run(Session& session, const Params& params, RunProgress& progress) {
     c10::AutoGradMode without_gradients(false);
     if (params.prompts.size() != 1)
-        throw Error("prompts", "one pair (--clean, and if there are --corrupt, --answer, --foil)", std::to_string(params.prompts.size()));
-    PromptPair given = params.prompts.front();
-    if (given.corrupt.empty() && given.corrupt_ids.empty()) given.corrupt = given.clean, given.corrupt_ids = given.clean_ids;
+        throw Error("prompts", "one pair (--clean, --corrupt, --answer, --foil)", std::to_string(params.prompts.size()));
+    const PromptPair& given = params.prompts.front();
     const ResolvedPair pair = resolve(session, given, false, false);
     const Transformer& model = session.impl().model;
     const std::vector<std::int64_t>& ids = params.run == "clean" ? pair.clean : pair.corrupt;

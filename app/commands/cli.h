@@ -11,6 +11,9 @@
 
 namespace microtome {
 
+/// A check failed, and the one JSON object on standard output has told it: exit 2 without another word.
+struct Told {};
+
 struct Common {
     ModelOptions model;
     std::int64_t seed = 0;

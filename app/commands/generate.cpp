@@ -12,7 +12,7 @@ namespace {
 
 struct Options {
     GenerationRequest request;
-    std::string out, messages, date;
+    std::string out, messages, prompts, date;
     std::vector<std::string> interventions;
     bool no_bos = false, no_cache = false;
 };
@@ -32,15 +32,56 @@ std::vector<std::int64_t> conversation_ids(const Session& session, const Options
     return chat_ids(*tokenizer, text);
 }
 
+Json json_of(const Session& session, const Generation& made) {
+    Json json{{"prompt_ids", made.prompt_ids}, {"ids", made.ids}};
+    if (session.has_tokenizer()) json["text"] = made.text, json["continuation"] = made.continuation;
+    json["end"] = made.end;
+    json["seconds"] = made.seconds;
+    json["tokens_per_second"] = made.seconds > 0 ? static_cast<double>(made.ids.size()) / made.seconds : 0;
+    return json;
+}
+
+// A file of prompts, one after the other: a line of text (of ids without a tokenizer) each, or one object with all of them. What was made
+// before an interrupt is shown.
+void run_all(const Options& options, const Common& common) {
+    if (!options.out.empty() || !options.request.sites.empty())
+        throw Error("--capture", "one prompt (microtome cache reads a file of them)", "--prompts");
+    const std::vector<Prompt> prompts = read_prompts(options.prompts);
+    auto interventions = interventions_of(options.interventions);
+    auto session = Session::open(common.model);
+    session->set_interventions(interventions, named_prompts(prompts));
+    TerminalProgress progress(common.quiet);
+    Json all = Json::array();
+    bool cancelled = false;
+    for (std::size_t i = 0; i < prompts.size() && !cancelled; ++i) {
+        GenerationRequest request = options.request;
+        request.prompt = prompts[i];
+        if (options.no_bos) request.prompt.prepend_bos = false;
+        request.options.seed = common.seed + static_cast<std::int64_t>(i);  // draws of their own
+        request.options.use_cache = !options.no_cache;
+        TerminalProgress quiet(true);
+        const Generation made = generate_text(*session, request, quiet);
+        cancelled = made.end == "cancelled" || progress.stopped();
+        all.push_back(json_of(*session, made));
+        if (!prompts[i].label.empty()) all.back()["label"] = prompts[i].label;
+        if (!common.json) std::printf("%s\n", session->has_tokenizer() ? made.text.c_str() : all.back()["ids"].dump().c_str());
+        progress.step(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(prompts.size()), "prompts");
+    }
+    if (common.json) print_json({{"generations", all}});
+    if (cancelled) throw Cancelled();
+}
+
 void run(const Options& options, const Common& common) {
     GenerationRequest request = options.request;
     request.options.seed = common.seed;
     request.options.use_cache = !options.no_cache;
     request.out = options.out;
     if (options.no_bos) request.prompt.prepend_bos = false;
-    const int given = !request.prompt.text.empty() + !request.prompt.ids.empty() + !options.messages.empty();
+    const int given = !request.prompt.text.empty() + !request.prompt.ids.empty() + !options.messages.empty() + !options.prompts.empty();
     if (given != 1)
-        throw Error("--prompt", "one of --prompt TEXT, --ids and --messages FILE.json", given == 0 ? "none" : std::to_string(given));
+        throw Error("--prompt", "one of --prompt TEXT, --prompts FILE, --ids and --messages FILE.json",
+                    given == 0 ? "none" : std::to_string(given));
+    if (!options.prompts.empty()) return run_all(options, common);
     auto interventions = interventions_of(options.interventions);
     auto session = Session::open(common.model);
     if (!options.messages.empty()) {
@@ -54,13 +95,8 @@ void run(const Options& options, const Common& common) {
             throw Error("standard output", "room to write", "an error");
     };
     Generation made = generate_text(*session, request, progress, common.json ? std::function<void(std::string_view)>() : print);
-    double rate = made.seconds > 0 ? static_cast<double>(made.ids.size()) / made.seconds : 0;
     if (common.json) {
-        Json json{{"prompt_ids", made.prompt_ids}, {"ids", made.ids}};
-        if (session->has_tokenizer()) json["text"] = made.text, json["continuation"] = made.continuation;
-        json["end"] = made.end;
-        json["seconds"] = made.seconds;
-        json["tokens_per_second"] = rate;
+        Json json = json_of(*session, made);
         if (!options.out.empty()) json["out"] = options.out;
         print_json(json);
     } else if (session->has_tokenizer()) {
@@ -82,6 +118,7 @@ void add_generate(CLI::App& app, Common& common) {
     GenerateOptions& how = options->request.options;
     command->add_option("--prompt", options->request.prompt.text, "The text to continue");
     command->add_option("--ids", options->request.prompt.ids, "Token ids instead of text")->delimiter(',');
+    command->add_option("--prompts", options->prompts, "A prompt file (JSONL or CSV): each is continued, with draws of its own");
     command->add_option("--messages", options->messages,
                         "A conversation (a JSON list of {\"role\", \"content\"}): the model's answer by its chat template");
     command->add_option("--date", options->date, "The day that a chat template sees, as 2024-07-26 (default: today)");

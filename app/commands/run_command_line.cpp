@@ -86,6 +86,8 @@ int run_command_line(int argc, char** argv) {
         return refuse_usage(common, app, error);
     } catch (const Error& error) {
         return refuse(common, error);
+    } catch (const Told&) {
+        return 2;
     } catch (const Cancelled&) {
         std::fprintf(stderr, "microtome: cancelled; what was finished is kept\n");
         return 3;

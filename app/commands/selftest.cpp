@@ -108,6 +108,7 @@ void run(const Common& common) {
         print_json({{"device", device.str()}, {"passed", good}, {"checks", list}});
     else
         print_rows(rows);
+    if (!good && common.json) throw Told();
     if (!good) throw Error("selftest on " + device.str(), "every check within its bound", "a failure");
 }
 

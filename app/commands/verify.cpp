@@ -102,6 +102,7 @@ void run(Options options, Common& common) {
         print_json({{"model", session->facts().name}, {"sha256", session->facts().sha256}, {"passed", good}, {"runs", list}});
     else
         print_rows(rows);
+    if (!good && common.json) throw Told();
     if (!good) throw Error("verify " + session->facts().name, "runs that differ by no more than rounding", "the first site named above");
 }
 

@@ -62,7 +62,8 @@ fs::path locate_model(const std::string& model) {
     fs::path cached = in_hub_cache(model);
     if (!cached.empty()) return cached;
     throw Error("model " + model,
-                "a bundled name (microtome list models), a folder, or a name in the local hub cache " + hub_cache().string() + " (--download fetches it)",
+                "a bundled name (microtome list models), a folder, or a name in the local hub cache " + hub_cache().string() +
+                    " (--download fetches it)",
                 "none of these");
 }
 

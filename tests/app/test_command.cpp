@@ -360,6 +360,55 @@ class TestCommand : public QObject {
         QVERIFY2(nan.error.contains("finite"), nan.error);
     }
 
+    void a_failed_check_is_told_once() {
+        Ran ran = microtome_command({"verify", "planted", "--tokens", "8", "--json", "--threads", "1"});  // float16 overflows there
+        QCOMPARE(ran.code, 2);
+        QCOMPARE(ran.json()["passed"].get<bool>(), false);
+        QVERIFY2(ran.error.isEmpty(), ran.error);
+    }
+
+    void a_file_of_prompts_is_continued() {
+        QTemporaryDir folder;
+        const QString file = folder.filePath("prompts.jsonl");
+        write_file(file.toStdString(),
+                   "{\"text\": \"when tom and ann went to the park , tom gave a ball to\"}\n{\"text\": \"the capital of\", \"label\": "
+                   "\"fact\"}\n");
+        const QStringList command{"generate", "--prompts", file, "--max-new-tokens", "4", "--threads", "1", "--quiet"};
+        Ran ran = microtome_command(command + QStringList{"--json"});
+        QVERIFY2(ran.code == 0, ran.error);
+        const Json made = ran.json()["generations"];
+        QCOMPARE(made.size(), std::size_t{2});
+        QCOMPARE(made[1]["label"].get<std::string>(), std::string("fact"));
+        // Each is what it is alone.
+        Ran alone =
+            microtome_command({"generate", "--prompt", "the capital of", "--max-new-tokens", "4", "--threads", "1", "--quiet", "--json"});
+        QCOMPARE(alone.json()["ids"].dump(), made[1]["ids"].dump());
+        QCOMPARE(microtome_command(command).out.count('\n'), 2);
+        QCOMPARE(microtome_command(command + QStringList{"--prompt", "x"}).code, 2);
+        QCOMPARE(microtome_command({"generate", "--prompts", folder.filePath("none.jsonl")}).code, 2);
+        QCOMPARE(microtome_command(command + QStringList{"--capture", "z", "--out", folder.filePath("a.h5")}).code, 2);
+    }
+
+    void conversations_are_rendered_by_the_model() {
+        QTemporaryDir folder;
+        const QString model = folder.filePath("chat"), file = folder.filePath("messages.json");
+        QVERIFY(QDir().mkpath(model));
+        for (const char* name : {"config.json", "model.safetensors", "tokenizer.json", "vocab.json"})
+            QFile::copy(QStringLiteral(MICROTOME_SOURCE_DIR "/resources/models/tinyworld/") + name, model + "/" + name);
+        write_file(
+            (model + "/tokenizer_config.json").toStdString(),
+            R"({"chat_template": "{% for m in messages %}{{ m.role }} : {{ m.content }} . {% endfor %}{% if add_generation_prompt %}answer :{% endif %}"})");
+        write_file(file.toStdString(), R"([{"role": "user", "content": "the capital of france is"}])");
+        Ran tokens = microtome_command({"tokenize", "--model", model, "--messages", file, "--json"});
+        QVERIFY2(tokens.code == 0, tokens.error);
+        QVERIFY2(tokens.out.contains("france"), tokens.out);
+        Ran made =
+            microtome_command({"generate", "--model", model, "--messages", file, "--max-new-tokens", "3", "--threads", "1", "--json"});
+        QVERIFY2(made.code == 0, made.error);
+        QCOMPARE(made.json()["ids"].size(), std::size_t{3});
+        QCOMPARE(microtome_command({"generate", "--model", "planted", "--messages", file}).code, 2);
+    }
+
     void verify_compares_runs() {
         Ran ran = microtome_command({"verify", "tinyworld", "--json", "--threads", "1"});
         QVERIFY2(ran.code == 0, ran.error);

