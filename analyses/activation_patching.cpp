@@ -5,11 +5,10 @@
 #include <numeric>
 #include <random>
 
-#include "analyses/files/positions.h"
-#include "analyses/patch_cells.h"
-#include "analyses/question.h"
+#include "analyses/patch_setup.h"
 #include "analyses/register.h"
 #include "analyses/session_impl.h"
+#include "analyses/statistics.h"
 #include "core/base/error.h"
 #include "hooks/sweep/sweep.h"
 
@@ -64,18 +63,6 @@ struct Result {
     std::vector<std::pair<std::string, std::string>> stamps;
     static constexpr std::tuple fields{Field{"effect", &Result::effect, "The metric after the patch, averaged over pairs"}};
 };
-
-double mean(const std::vector<double>& x) {
-    double sum = 0;
-    for (double v : x) sum += v;
-    return sum / static_cast<double>(x.size());
-}
-
-double standard_error(const std::vector<double>& x) {
-    double m = mean(x), sum = 0;
-    for (double v : x) sum += (v - m) * (v - m);
-    return std::sqrt(sum / static_cast<double>(x.size() - 1) / static_cast<double>(x.size()));
-}
 
 // The metric of cells becomes the map; grows while the sweep runs.
 class Map {
@@ -165,26 +152,13 @@ void check_memory(const Session& session, const PatchSweep& sweep) {
 
 Result run(Session& session, const Params& params, RunProgress& progress) {
     Metric metric = choose_metric(params.metric, params.metric_expr);
-    if (params.prompts.empty()) throw Error("prompts", "at least one pair (--pairs FILE, or --clean, --corrupt, --answer, --foil)", "none");
-    bool denoise = params.direction == "denoise";
-    PatchSweep sweep;
-    std::vector<PairTokens> tokens;
-    std::vector<PromptTokens> prompts;
-    for (const PromptPair& given : params.prompts) {
-        ResolvedPair pair = resolve(session, given, metric.needs_answer(), metric.needs_foil());
-        tokens.push_back({pair.clean, pieces(session, pair.clean), given.spans});
-        prompts.push_back({pair.clean, given.spans});
-        sweep.pairs.push_back(
-            {denoise ? pair.corrupt : pair.clean, denoise ? pair.clean : pair.corrupt, question_of(session, metric, given, pair)});
-    }
-    PatchMap cells = patch_map(params.preset, params.site, params.axes, params.layer_window, params.position_window,
-                               session.impl().model.config, tokens, params.positions);
-    const PresetLayout& layout = cells.layout;
-    Edits always = edits_for(session, prompts);
-    sweep.cells = cells.cells;
-    sweep.places = layout.places;
-    sweep.metric = metric;
-    sweep.source_is_clean = denoise;
+    const bool denoise = params.direction == "denoise";
+    PatchSetup setup =
+        set_up_patching(session, params.prompts, metric, denoise,
+                        {params.preset, params.site, params.axes, params.positions, params.layer_window, params.position_window});
+    PatchSweep& sweep = setup.sweep;
+    const PresetLayout& layout = setup.map.layout;
+    Edits always = edits_for(session, setup.prompts);
     sweep.batch_tokens = params.batch_tokens;
     sweep.replace = value_of(params.replace);
     sweep.seed = static_cast<std::uint64_t>(params.seed);

@@ -7,11 +7,10 @@
 #include <optional>
 
 #include "analyses/audit.h"
-#include "analyses/files/positions.h"
-#include "analyses/patch_cells.h"
-#include "analyses/question.h"
+#include "analyses/patch_setup.h"
 #include "analyses/register.h"
 #include "analyses/session_impl.h"
+#include "analyses/statistics.h"
 #include "core/base/error.h"
 #include "hooks/attribution.h"
 #include "hooks/sweep/sweep.h"
@@ -67,17 +66,6 @@ struct Result {
         Field{"stratum", &Result::stratum, "Of every cell: the share of trusted cells among those drawn with a prediction of its size"},
         Field{"strata", &Result::strata, "The audit by the size of the prediction (decile 1: the smallest)"}};
 };
-
-double mean(const std::vector<double>& x) {
-    return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-}
-
-double standard_error(const std::vector<double>& x) {
-    const double m = mean(x);
-    double sum = 0;
-    for (double v : x) sum += (v - m) * (v - m);
-    return std::sqrt(sum / static_cast<double>(x.size() - 1) / static_cast<double>(x.size()));
-}
 
 // Means of the two runs, and how a metric is told: recovery relates it to both.
 struct Scale {
@@ -165,24 +153,14 @@ void run_audit(const Transformer& model, PatchSweep sweep, const AttributionOutc
 
 Result run(Session& session, const Params& params, RunProgress& progress) {
     const Metric metric = choose_metric(params.metric, params.metric_expr);
-    if (params.prompts.empty()) throw Error("prompts", "at least one pair (--pairs FILE, or --clean, --corrupt, --answer, --foil)", "none");
     const bool denoise = params.direction == "denoise";
     const Transformer& model = session.impl().model;
-    PatchSweep sweep;
-    std::vector<PairTokens> tokens;
-    std::vector<PromptTokens> prompts;
-    for (const PromptPair& given : params.prompts) {
-        const ResolvedPair pair = resolve(session, given, metric.needs_answer(), metric.needs_foil());
-        tokens.push_back({pair.clean, pieces(session, pair.clean), given.spans});
-        prompts.push_back({pair.clean, given.spans});
-        sweep.pairs.push_back(
-            {denoise ? pair.corrupt : pair.clean, denoise ? pair.clean : pair.corrupt, question_of(session, metric, given, pair)});
-    }
-    const PatchMap cells = patch_map(params.preset, params.site, params.axes, 1, 1, model.config, tokens, params.positions);
-    const PresetLayout& layout = cells.layout;
-    Edits always = edits_for(session, prompts);
-    sweep.cells = cells.cells;
-    sweep.places = layout.places, sweep.metric = metric, sweep.source_is_clean = denoise, sweep.batch_tokens = params.batch_tokens;
+    PatchSetup setup =
+        set_up_patching(session, params.prompts, metric, denoise, {params.preset, params.site, params.axes, params.positions});
+    PatchSweep& sweep = setup.sweep;
+    const PresetLayout& layout = setup.map.layout;
+    Edits always = edits_for(session, setup.prompts);
+    sweep.batch_tokens = params.batch_tokens;
     if (!always.empty()) sweep.always = &always;
     const AttributionOutcome found = attribute_patches(model, sweep, progress);
     const double base = mean(found.base), source = mean(found.source);
