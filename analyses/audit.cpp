@@ -94,6 +94,7 @@ Audit judge(const std::vector<double>& scores, const std::vector<double>& exact)
     std::size_t trusted = 0;
     for (std::size_t i = 0; i < exact.size(); ++i) {
         const double error = std::abs(scores[i] - exact[i]);
+        // NOTE: between values that are both next to nothing, a sign says nothing.
         const bool same_sign = (scores[i] >= 0) == (exact[i] >= 0) || std::max(std::abs(scores[i]), std::abs(exact[i])) <= 0.25 * floor;
         audit.trusted.push_back(same_sign && error <= 0.25 * std::max(std::abs(exact[i]), floor));
         trusted += audit.trusted.back();

@@ -114,8 +114,8 @@ void AnalysesView::show_state() {
     const SessionStep step = workspace_.document().step_of(analysis());
     const int prompts = step.prompts.empty() ? workspace_.document().pair_count() : static_cast<int>(step.prompts.size());
     prompts_->setVisible(takes_pairs_ || takes_prompts_);
-    prompts_->setText(takes_pairs_ ? tr("On %n pair(s) of the session.", nullptr, prompts)
-                                   : tr("On %n clean prompt(s) of the session.", nullptr, prompts));
+    const QString what = takes_pairs_ ? (prompts == 1 ? tr("pair") : tr("pairs")) : prompts == 1 ? tr("clean prompt") : tr("clean prompts");
+    prompts_->setText(tr("On %1 %2 of the session.").arg(prompts).arg(what));
     run_->setText(shown.running() ? tr("Cancel") : tr("Run"));
     run_->setEnabled(shown.running() || workspace_.model());
     run_->setToolTip(shown.running() ? tr("Stop and keep what is finished (Esc)") : tr("Run this analysis (F8)"));

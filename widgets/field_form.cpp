@@ -158,6 +158,7 @@ bool has_editor(const FieldInfo& info) {
 }
 
 QString titled(const std::string& name) {
+    if (name == "kl") return QStringLiteral("KL");
     QString text = spaced(name);
     return text.isEmpty() ? text : text.replace(0, 1, text[0].toUpper());
 }
