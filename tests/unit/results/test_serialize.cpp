@@ -196,6 +196,8 @@ void TestSerialize::mistakes_data() {
     row("/views/effect/values/1", "3", "r.json#/views/effect/values/1: expected a list of 2, got number");
     row("/views/effect/values/1/0", "[3]", "r.json#/views/effect/values/1/0: expected a number or null, got array");
     row("/views/effect/mask/0/1", "1", "r.json#/views/effect/mask/0/1: expected true or false, got number");
+    row("/views/effect/texts", "[\"a\"]", "r.json#/views/effect/texts: expected a list of 4, got a list of 1");
+    row("/views/effect/texts", "{}", "r.json#/views/effect/texts: expected {\"h5\":\"/views/effect.texts\"}, got {}");
     row("/views/effect/sem", "[[1,2]]", "r.json#/views/effect/sem: expected a list of 2, got a list of 1");
     row("/views/effect/sem", "{}", "r.json#/views/effect/sem: expected {\"h5\":\"/views/effect.sem\"}, got {}");
     row("/views/effect/axes/1/labels/0", "3", "r.json#/views/effect/axes/1/labels/0: expected a string, got number");
