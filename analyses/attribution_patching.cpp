@@ -25,11 +25,7 @@ struct Params {
     int audit = 64, seed = 0, batch_tokens = 4096;
     static constexpr std::tuple fields{
         Field{"prompts", &Params::prompts, "Pairs of a clean and a corrupted prompt, with answer and foil"},
-        Field{"preset", &Params::preset, "What is patched, by TransformerLens' names (with --site: not used)",
-              one_of("resid_pre", "resid_mid", "attn_out", "mlp_out", "attn_head_out_by_pos", "attn_head_q_by_pos", "attn_head_k_by_pos",
-                     "attn_head_v_by_pos", "attn_head_pattern_by_pos", "attn_head_pattern_dest_src_pos", "attn_head_out_all_pos",
-                     "attn_head_q_all_pos", "attn_head_k_all_pos", "attn_head_v_all_pos", "attn_head_pattern_all_pos",
-                     "attn_head_all_pos_every", "attn_head_by_pos_every", "block_every")},
+        Field{"preset", &Params::preset, "What is patched, by TransformerLens' names (with --site: not used)", patch_presets},
         Field{"site", &Params::site,
               "Attribute to this site, or several at once with commas, instead of a preset's (microtome list sites)"},
         Field{"axes", &Params::axes, "With --site: axes of the map, from layer, position, head, source"},

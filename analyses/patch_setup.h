@@ -4,10 +4,18 @@
 #include <string>
 #include <vector>
 
+#include "analyses/fields.h"
 #include "analyses/patch_cells.h"
 #include "analyses/session_impl.h"
 
 namespace microtome {
+
+/// TransformerLens' names of maps.
+inline constexpr auto patch_presets =
+    one_of("resid_pre", "resid_mid", "attn_out", "mlp_out", "attn_head_out_by_pos", "attn_head_q_by_pos", "attn_head_k_by_pos",
+           "attn_head_v_by_pos", "attn_head_pattern_by_pos", "attn_head_pattern_dest_src_pos", "attn_head_out_all_pos",
+           "attn_head_q_all_pos", "attn_head_k_all_pos", "attn_head_v_all_pos", "attn_head_pattern_all_pos", "attn_head_all_pos_every",
+           "attn_head_by_pos_every", "block_every");
 
 struct PatchTarget {
     std::string preset, site, axes, positions;

@@ -10,6 +10,7 @@
 
 #include "widgets/combo_width.h"
 #include "widgets/pin_marks.h"
+#include "widgets/row_table.h"
 
 namespace microtome {
 namespace {
@@ -87,16 +88,8 @@ void HeadScoresView::make_table() {
     table_->setAccessibleName(tr("Head scores"));
     table_->setModel(sorted_);
     table_->setSortingEnabled(true);
-    table_->setSelectionBehavior(QAbstractItemView::SelectRows);
-    table_->setSelectionMode(QAbstractItemView::SingleSelection);
-    table_->setFrameShape(QFrame::NoFrame);
-    table_->setTabKeyNavigation(false);
-    table_->setWordWrap(false);
-    table_->verticalHeader()->hide();
-    table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() * 3 / 2);
-    table_->horizontalHeader()->setHighlightSections(false);
+    style_rows(table_);
     table_->horizontalHeader()->setSortIndicator(2, Qt::DescendingOrder);
-    table_->setMinimumHeight(fontMetrics().height() * 5);
     table_->installEventFilter(this);
 }
 

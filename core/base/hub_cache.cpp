@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 
+#include "core/base/environment.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/base/json.h"
@@ -12,11 +12,6 @@ namespace microtome {
 namespace fs = std::filesystem;
 
 namespace {
-
-fs::path environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? fs::path(value) : fs::path();
-}
 
 bool is_word(std::string_view part) {
     return !part.empty() && part.size() <= 96 && part.front() != '.' && part.front() != '-' && part.find("..") == std::string_view::npos &&

@@ -5,11 +5,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
 #include "core/base/digest.h"
+#include "core/base/environment.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 
@@ -28,15 +28,13 @@ constexpr std::uintmax_t large = std::uintmax_t{64} << 20;  // smaller files are
 fs::path memory_of(const fs::path& file) {
     struct stat s {};
     if (::stat(file.c_str(), &s) != 0 || static_cast<std::uintmax_t>(s.st_size) < large) return {};
-    const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
-    fs::path root = cache && *cache ? fs::path(cache) : home && *home ? fs::path(home) / ".cache" : fs::path();
-    if (root.empty()) return {};
+    if (cache_folder().empty()) return {};
     std::string key;
     for (auto n : {static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino), static_cast<std::int64_t>(s.st_size),
                    static_cast<std::int64_t>(s.st_mtim.tv_sec), static_cast<std::int64_t>(s.st_mtim.tv_nsec),
                    static_cast<std::int64_t>(s.st_ctim.tv_sec), static_cast<std::int64_t>(s.st_ctim.tv_nsec)})
         key += std::to_string(n) + " ";
-    return root / "microtome" / "hashes" / sha256(key);
+    return cache_folder() / "hashes" / sha256(key);
 }
 
 bool is_hash(const std::string& text) {

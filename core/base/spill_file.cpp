@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -59,13 +58,6 @@ std::span<const std::byte> SpillFile::put(std::span<const std::byte> bytes) {
     end_ += (static_cast<std::int64_t>(bytes.size()) + page - 1) / page * page;
     mapped_.emplace_back(static_cast<const std::byte*>(p), bytes.size());
     return mapped_.back();
-}
-
-fs::path cache_folder() {
-    const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
-    if (cache && *cache) return fs::path(cache) / "microtome";
-    if (home && *home) return fs::path(home) / ".cache" / "microtome";
-    return fs::temp_directory_path() / "microtome";
 }
 
 void drop_pages(std::span<const std::byte> mapped) {

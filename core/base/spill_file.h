@@ -28,9 +28,6 @@ class SpillFile {
     std::vector<std::span<const std::byte>> mapped_;
 };
 
-/// Where this program keeps what it can make again: XDG_CACHE_HOME/microtome, else ~/.cache/microtome.
-std::filesystem::path cache_folder();
-
 /// Drops the pages of bytes that are mapped from a file, read-only, from this process's memory; they come back when read. Never of memory
 /// that no file holds.
 void drop_pages(std::span<const std::byte> mapped);

@@ -4,9 +4,9 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <future>
 
+#include "core/base/environment.h"
 #include "core/base/error.h"
 #include "core/base/hub_cache.h"
 #include "core/base/llama2c_model.h"
@@ -14,15 +14,6 @@
 
 namespace microtome {
 namespace fs = std::filesystem;
-
-namespace {
-
-fs::path environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? fs::path(value) : fs::path();
-}
-
-}  // namespace
 
 fs::path resources_folder() {
     if (auto given = environment("MICROTOME_RESOURCES"); !given.empty()) return given;
@@ -122,7 +113,7 @@ LoadedModel load_model(const fs::path& model, at::ScalarType dtype, at::Device d
     auto sha256 = std::async(std::launch::async, [checkpoint] { return checkpoint->sha256(); });
     std::shared_ptr<PagedWeights> pages;
     if (memory_limit > 0 && device.is_cpu() && bytes_as(*checkpoint, dtype) > memory_limit)
-        pages = std::make_shared<PagedWeights>(checkpoint, cache_folder() / "spilled");
+        pages = std::make_shared<PagedWeights>(checkpoint, cache_folder().empty() ? fs::temp_directory_path() : cache_folder() / "spilled");
     Weights weights(checkpoint, pages);
     Transformer transformer = architecture.load(composition, weights);
     transformer = pages ? convert_paged(std::move(transformer), dtype, *pages) : convert(std::move(transformer), dtype, device);

@@ -8,6 +8,7 @@
 
 #include "widgets/combo_width.h"
 #include "widgets/results/ranking.h"
+#include "widgets/row_table.h"
 
 namespace microtome {
 namespace {
@@ -65,13 +66,7 @@ QWidget* GridWidget::make_side() {
     ranking_ = new QTableView(side);
     ranking_->setAccessibleName(tr("Ranking"));
     ranking_->setModel(model_);
-    ranking_->setSelectionBehavior(QAbstractItemView::SelectRows);
-    ranking_->setSelectionMode(QAbstractItemView::SingleSelection);
-    ranking_->setFrameShape(QFrame::NoFrame);
-    ranking_->setTabKeyNavigation(false);
-    ranking_->setWordWrap(false);
-    ranking_->verticalHeader()->hide();
-    ranking_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() * 3 / 2);
+    style_rows(ranking_);
     ranking_->horizontalHeader()->setStretchLastSection(true);
     auto* layout = new QVBoxLayout(side);
     layout->setContentsMargins(fontMetrics().height() / 2, 0, 0, 0);

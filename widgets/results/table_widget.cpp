@@ -5,6 +5,8 @@
 #include <QSortFilterProxyModel>
 #include <QVBoxLayout>
 
+#include "widgets/row_table.h"
+
 namespace microtome {
 namespace {
 
@@ -26,15 +28,7 @@ TableWidget::TableWidget(SelectionModel& selection, QWidget* parent)
     table_ = new QTableView(this);
     table_->setModel(sorted_);
     table_->setSortingEnabled(true);
-    table_->setSelectionBehavior(QAbstractItemView::SelectRows);
-    table_->setSelectionMode(QAbstractItemView::SingleSelection);
-    table_->setFrameShape(QFrame::NoFrame);
-    table_->setTabKeyNavigation(false);
-    table_->setWordWrap(false);
-    table_->verticalHeader()->hide();
-    table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() * 3 / 2);
-    table_->horizontalHeader()->setHighlightSections(false);
-    table_->setMinimumHeight(fontMetrics().height() * 5);
+    style_rows(table_);
     table_->installEventFilter(this);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
