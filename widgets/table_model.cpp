@@ -24,7 +24,9 @@ QString shown(const Cell& cell, bool plain) {
     if (const auto* whole = std::get_if<std::int64_t>(&cell)) return QString::number(*whole);
     const double value = std::get<double>(cell);
     if (std::isnan(value)) return QObject::tr("no value");
-    return plain && std::isfinite(value) ? QString::number(value, 'f', 3).replace(QLatin1Char('-'), QChar(0x2212)) : number_text(value, 3);
+    const bool vanishes = value != 0 && std::abs(value) < 0.0005;  // small is not nothing
+    return plain && std::isfinite(value) && !vanishes ? QString::number(value, 'f', 3).replace(QLatin1Char('-'), QChar(0x2212))
+                                                      : number_text(value, 3);
 }
 
 QVariant sortable(const Cell& cell) {

@@ -68,6 +68,7 @@ QWidget* GridWidget::make_side() {
     ranking_->setModel(model_);
     style_rows(ranking_);
     ranking_->horizontalHeader()->setStretchLastSection(true);
+    side->setMinimumWidth(fontMetrics().height() * 14);
     auto* layout = new QVBoxLayout(side);
     layout->setContentsMargins(fontMetrics().height() / 2, 0, 0, 0);
     layout->addWidget(of_);

@@ -13,7 +13,8 @@ namespace {
 std::vector<std::size_t> ranked(const Grid& grid, std::size_t most, double least) {
     std::vector<std::size_t> cells;
     for (std::size_t i = 0; i < grid.size(); ++i)
-        if (grid.computed(i) && std::isfinite(grid.values[i]) && std::abs(grid.values[i]) >= least) cells.push_back(i);
+        if (grid.computed(i) && std::isfinite(grid.values[i]) && grid.values[i] != 0 && std::abs(grid.values[i]) >= least)
+            cells.push_back(i);
     const auto larger = [&](std::size_t a, std::size_t b) {
         const double x = std::abs(grid.values[a]), y = std::abs(grid.values[b]);
         return x != y ? x > y : a < b;
@@ -37,16 +38,12 @@ Cell label_cell(const Axis& axis, std::size_t index) {
 
 Table strongest_cells(const Grid& grid, std::size_t most, double least) {
     Table table;
-    for (const Axis& axis : grid.axes) {
-        table.columns.push_back({axis.name, ""});
-        if (axis.name == "position" || axis.name == "source") table.columns.back().name += " token";
-    }
-    table.columns.push_back({grid.unit.empty() ? "value" : grid.unit, ""});
+    table.columns.push_back({"value", ""});
+    for (const Axis& axis : grid.axes) table.columns.push_back({axis.name, ""});
     for (std::size_t cell : ranked(grid, most, least)) {
         const std::vector<std::size_t> at = coordinates(grid, cell);
-        std::vector<Cell> row;
+        std::vector<Cell> row{grid.values[cell]};
         for (std::size_t axis = 0; axis < at.size(); ++axis) row.push_back(label_cell(grid.axes[axis], at[axis]));
-        row.emplace_back(grid.values[cell]);
         table.rows.push_back(std::move(row));
     }
     return table;

@@ -5,7 +5,7 @@
 
 namespace microtome {
 
-/// The `most` computed cells of largest magnitude, at least `least`: the axes' labels and the value; ties keep the grid's order.
+/// The `most` computed cells of largest magnitude, at least `least` and not 0: the value and the axes' labels; ties keep the grid's order.
 Table strongest_cells(const Grid& grid, std::size_t most, double least = 0);
 /// The mean over all other axes for each label of axis `axis`, of the cells that are computed and have a value, and how many they are.
 Table marginal(const Grid& grid, std::size_t axis);
