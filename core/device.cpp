@@ -12,15 +12,21 @@
 namespace microtome {
 namespace {
 
+// Our own kernels lie beside the program, or where the loader looks. torch's do without them.
+void load_kernels() {
+    std::error_code none;
+    const auto beside = std::filesystem::read_symlink("/proc/self/exe", none).parent_path() / "libmicrotome_cuda.so";
+    if (!dlopen(beside.c_str(), RTLD_NOW | RTLD_GLOBAL)) dlopen("libmicrotome_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+}
+
 // Before anyone asks torch for CUDA: a first question without the library caches "none" for the process.
 std::string load_cuda() {
     static const std::string trouble = [] {
-        for (const char* library : {"libtorch_cuda.so", "libmicrotome_cuda.so"}) {
-            if (dlopen(library, RTLD_NOW | RTLD_GLOBAL)) continue;
-            if (std::string(library) == "libmicrotome_cuda.so") continue;  // torch's own kernels do without ours
+        if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) {
             const char* why = dlerror();
-            return std::string(why ? why : library);
+            return std::string(why ? why : "libtorch_cuda.so");
         }
+        load_kernels();
         return std::string();
     }();
     return trouble;

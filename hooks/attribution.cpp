@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/kernels/attribution_sweep.h"
 #include "hooks/recorder.h"
 #include "hooks/sweep/patch_runs.h"
 
@@ -20,17 +21,11 @@ std::vector<SiteRef> sites_of(const PatchSweep& sweep) {
     return sites;
 }
 
-// (source − base) · gradient, summed over what no slice tells apart: (pair, pos), (pair, pos, head) or (pair, head, pos, pos), float64.
-Tensor contract(const Tensor& source, const Tensor& base, const Tensor& gradient, SiteRef ref) {
-    auto wide = [](const Tensor& x) { return x.detach().to(at::kCPU, at::kDouble); };
-    Tensor delta = wide(source) - wide(base);
-    // A masked score is −inf in both runs: no difference.
-    if (ref.site == Site::attn_scores) delta = delta.nan_to_num(0.0, 0.0, 0.0);
-    Tensor product = delta * wide(gradient);
-    if (is_score(ref.site)) return product;
+// What attribution_sweep leaves: (pair, pos), (pair, pos, head) or (pair, head, pos, pos).
+int summed_axes(SiteRef ref, const Tensor& x) {
+    if (is_score(ref.site)) return 0;
     const bool heads = std::string_view(info(ref.site).axes).find_first_of("hk") != std::string_view::npos;
-    while (product.dim() > (heads ? 3 : 2)) product = product.sum(-1);
-    return product;
+    return static_cast<int>(x.dim()) - (heads ? 3 : 2);
 }
 
 double slice_sum(Tensor x, const PatchSlice& slice, const PatchSweep& sweep, std::size_t pair) {
@@ -69,17 +64,26 @@ class Attribution {
         Recorder recorder(refs, true);
         backward(group, recorder);
         c10::AutoGradMode without_gradients(false);
+        std::vector<SiteRef> reached;
+        std::vector<AttributionSite> sites;
         for (SiteRef ref : refs) {
             const Tensor gradient = recorder.gradient(ref);
             if (!gradient.defined()) continue;  // the metric does not depend on it
-            const Tensor product = contract(group.values.at(site_key(ref)), group.before.at(site_key(ref)), gradient, ref);
-            for (std::size_t cell = 0; cell < sweep_.cells.size(); ++cell)
-                for (const PatchSlice& slice : sweep_.cells[cell])
-                    if (slice.ref == ref)
-                        for (std::size_t i = 0; i < group.pairs.size(); ++i)
-                            out_.changes[cell][group.pairs[i]] +=
-                                slice_sum(product.select(0, static_cast<std::int64_t>(i)), slice, sweep_, group.pairs[i]);
+            const Tensor& base = group.before.at(site_key(ref));
+            reached.push_back(ref);
+            sites.push_back({group.values.at(site_key(ref)), base, gradient, summed_axes(ref, base)});
         }
+        const std::vector<Tensor> products = attribution_sweep(sites);
+        for (std::size_t i = 0; i < reached.size(); ++i) add(group, reached[i], products[i].to(at::kCPU));
+    }
+
+    void add(const PatchGroup& group, SiteRef ref, const Tensor& product) {
+        for (std::size_t cell = 0; cell < sweep_.cells.size(); ++cell)
+            for (const PatchSlice& slice : sweep_.cells[cell])
+                if (slice.ref == ref)
+                    for (std::size_t i = 0; i < group.pairs.size(); ++i)
+                        out_.changes[cell][group.pairs[i]] +=
+                            slice_sum(product.select(0, static_cast<std::int64_t>(i)), slice, sweep_, group.pairs[i]);
     }
 
     // The sum of the pairs' metrics: each depends on its own row alone, so rows keep their own gradients.

@@ -1,9 +1,11 @@
 // A metric's expression, computed for a batch of prompts.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/kernels/logit_metric.h"
 #include "hooks/metric.h"
 
 namespace microtome {
@@ -159,9 +161,12 @@ class MetricReader {
     }
 
     const Tensor& log_sum() {
-        if (!log_sum_.defined()) log_sum_ = logits_.to(at::kDouble).logsumexp(-1);
-        return log_sum_;
+        if (log_sum_.defined()) return log_sum_;
+        if (differentiable()) return log_sum_ = logits_.to(at::kDouble).logsumexp(-1);
+        return log_sum_ = read_logits(logits_.flatten(0, 1)).log_sum.view({logits_.size(0), logits_.size(1)});
     }
+
+    bool differentiable() const { return logits_.requires_grad() && c10::GradMode::is_enabled(); }
 
     // KL(clean ‖ this run) = Σ p (log p − log q)
     Tensor divergence() {
@@ -174,7 +179,13 @@ class MetricReader {
             if (missing > 0) clean = at::cat({clean, clean.narrow(0, clean.size(0) - 1, 1).expand({missing, -1})});
             rows.push_back(clean.narrow(0, 0, n));
         }
-        Tensor log_p = at::stack(rows).to(logits_.device(), at::kDouble).log_softmax(-1);
+        Tensor clean = at::stack(rows).to(logits_.device());
+        if (!differentiable()) {
+            LogitReading reading = read_logits(logits_.flatten(0, 1), clean.to(logits_.scalar_type()).flatten(0, 1));
+            log_sum_ = reading.log_sum.view({logits_.size(0), logits_.size(1)});
+            return divergence_ = reading.divergence.view_as(log_sum_);
+        }
+        Tensor log_p = clean.to(at::kDouble).log_softmax(-1);
         Tensor log_q = logits_.to(at::kDouble) - log_sum().unsqueeze(-1);
         return divergence_ = (log_p.exp() * (log_p - log_q)).sum(-1);
     }

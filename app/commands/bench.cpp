@@ -1,4 +1,4 @@
-// microtome bench forward|load|store|sweep: figures of this machine. Peers are timed beside it by tests/bench/peers.py.
+// microtome bench forward|load|store|sweep|kernels: figures of this machine. Peers are timed beside it by tests/bench/peers.py.
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
@@ -9,7 +9,7 @@
 #include "analyses/cache.h"
 #include "analyses/patch_cells.h"
 #include "analyses/session_impl.h"
-#include "app/commands/cli.h"
+#include "app/commands/bench.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/device.h"
@@ -200,6 +200,12 @@ void add_bench(CLI::App& app, Common& common) {
                       "Position at which the prompts of a pair differ [3/5 of the length]");
     sweep->add_flag("--every-token", options->every_token, "They differ from there on, not there alone");
     sweep->add_flag("--loop", options->loop, "Time the loop over cells too");
+    auto* kernels = command->add_subcommand("kernels", "The kernels beside a copy and a matrix product: how much of the device they use");
+    kernels->add_option("--device", common.model.device, "auto, cpu, cuda or cuda:N");
+    kernels->add_option("--threads", common.model.threads, "Threads (0: the physical cores)");
+    kernels->add_option("--repeats", options->repeats, "Timed runs; their median is told")->check(CLI::Range(1, 1000));
+    kernels->add_flag("--json", common.json, "One JSON object on standard output");
+    kernels->callback([options, &common] { bench_kernels(common, options->repeats); });
     auto* store = add("store", "Writing an activation store, beside a bare pass through the blocks", bench_store);
     store->add_option("--sites", options->sites, "Hook names or patterns")->delimiter(',');
     store->add_option("--folder", options->folder, "Where the store is written (default: the folder for temporary files)");

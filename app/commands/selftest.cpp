@@ -10,6 +10,7 @@
 #include "app/commands/cli.h"
 #include "core/base/error.h"
 #include "core/device.h"
+#include "core/kernels/checks.h"
 #include "core/models/transformer.h"
 #include "hooks/recorder.h"
 
@@ -92,6 +93,8 @@ void run(const Common& common) {
         checks.push_back(compare_sites(llama, device, at::kHalf, 0.02));
     }
     checks.push_back(compare_fused(device));
+    for (const KernelCheck& kernel : check_kernels(device))
+        checks.push_back({kernel.name + ", " + std::to_string(kernel.shapes) + " shapes", kernel.error, kernel.allowed});
     bool good = true;
     Json list = Json::array();
     std::vector<std::vector<std::string>> rows{{"check", "error", "allowed", ""}};

@@ -1,10 +1,13 @@
 #include "core/kernels/suffix_attention.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <map>
 #include <utility>
 #include <vector>
+
+#include "core/kernels/table.h"
 
 namespace microtome {
 namespace {
@@ -56,6 +59,10 @@ Tensor capped(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& m
 
 Tensor suffix_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& prefix_k, const Tensor& prefix_v,
                         const SuffixRows& rows, const AttentionRule& rule) {
+    if (q.is_cuda() && !c10::GradMode::is_enabled() && cuda_kernels()) {
+        Tensor z = cuda_kernels()->suffix_attention(q, k, v, prefix_k, prefix_v, rows, rule);
+        if (z.defined()) return z;
+    }
     auto start = numbers(rows.start), first = numbers(rows.first), prompt = numbers(rows.prompt), query_first = numbers(rows.query_first),
          position = numbers(rows.query_position);
     std::map<Shape, Members> groups;

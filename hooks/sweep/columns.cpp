@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/kernels/logit_metric.h"
 
 namespace microtome {
 namespace {
@@ -28,6 +29,19 @@ bool reads_single_logits(const MetricExpression& expression) {
 }
 
 }  // namespace
+
+Tensor narrow_logits(const NarrowEnd& narrow, const Tensor& x, const Tap& tap) {
+    const Transformer& end = narrow.end;
+    bool watched = false;
+    for (Site site : {Site::ln_final_scale, Site::ln_final_normalized, Site::unembed_in, Site::unembed_out})
+        watched = watched || tap.wants(site);
+    if (watched || !x.is_cuda()) return end.logits(x, tap);
+    const NormLayer& norm = end.ln_final;
+    Tensor factor = norm.weight.defined() && norm.offset != 0 ? norm.weight + norm.offset : norm.weight;
+    return logit_columns(x[0], {norm.kind != Norm::none, norm.kind == Norm::layer, norm.eps, factor, norm.bias}, end.unembed.weight,
+                         end.unembed.bias, end.config.logit_cap)
+        .unsqueeze(0);
+}
 
 std::optional<NarrowEnd> narrow_end(const Transformer& model, const Metric& metric, const std::vector<Question>& questions) {
     if (!reads_single_logits(metric.expression)) return {};

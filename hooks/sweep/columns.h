@@ -16,6 +16,9 @@ struct NarrowEnd {
     std::vector<Question> questions;
 };
 
+/// Its logits of a stream (1, tokens, d_model).
+Tensor narrow_logits(const NarrowEnd& narrow, const Tensor& x, const Tap& tap);
+
 /// None if the metric reads other things than single logits.
 std::optional<NarrowEnd> narrow_end(const Transformer& model, const Metric& metric, const std::vector<Question>& questions);
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/kernels/scatter_patch.h"
+
 namespace microtome {
 namespace {
 
@@ -47,8 +49,7 @@ bool enters_with_pattern(const SweepRow& row, const PatchSlice& slice) {
 
 // Index lists, one entry a replaced vector (of scores: a query's row of one head, or one source of it).
 struct PackedTap::Put {
-    std::vector<std::int64_t> token, flat;                                  // whole tokens
-    std::vector<std::int64_t> head_token, head_flat, head;                  // one head of a token
+    SliceList slices;                                                       // tokens, or one head of them
     std::vector<std::int64_t> score_token, score_flat, score_head, source;  // one score
 };
 
@@ -74,10 +75,7 @@ PackedTap::Put PackedTap::gather(SiteRef ref, const TokenList& list) const {
                 std::int64_t p = list.position[static_cast<std::size_t>(t)], flat = list.flat[static_cast<std::size_t>(t)];
                 if (places && std::find(places->begin(), places->end(), p) == places->end()) continue;
                 if (!is_score(ref.site)) {
-                    if (slice.head < 0)
-                        put.token.push_back(t), put.flat.push_back(flat);
-                    else
-                        put.head_token.push_back(t), put.head_flat.push_back(flat), put.head.push_back(slice.head);
+                    put.slices.add(t, flat, slice.head);
                     continue;
                 }
                 for (std::int64_t h = slice.head < 0 ? 0 : slice.head; h < (slice.head < 0 ? heads : slice.head + 1); ++h)
@@ -102,14 +100,8 @@ Tensor PackedTap::see(SiteRef ref, Tensor x) {
         y[0].index_put_({head, at(put.score_token), source}, values.index({pair, head, place, source}));
         return y;
     }
-    if (put.token.empty() && put.head_token.empty()) return x;
-    Tensor y = x.clone(at::MemoryFormat::Contiguous), packed = y[0], flat = values.flatten(0, 1);
-    if (!put.token.empty()) packed.index_copy_(0, at(put.token), flat.index_select(0, at(put.flat)));
-    if (!put.head_token.empty()) {
-        Tensor head = at(put.head);
-        packed.index_put_({at(put.head_token), head}, flat.index({at(put.head_flat), head}));
-    }
-    return y;
+    if (put.slices.size() == 0) return x;
+    return scatter_patch(x[0], values.flatten(0, 1), put.slices).unsqueeze(0);
 }
 
 }  // namespace microtome

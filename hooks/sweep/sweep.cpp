@@ -124,7 +124,8 @@ class Sweep {
             end.add(rows[i], wave.rows()[rows[i]].pair, {row, row + positions.size(1)}, base.group.length());
         }
         wave.tap().look_at(end, end);
-        Tensor logits = (whole ? model_ : narrow_->end).logits(x, Tap(wave.tap())).narrow(1, 0, n);
+        const Tap tap(wave.tap());
+        Tensor logits = (whole ? model_.logits(x, tap) : narrow_logits(*narrow_, x, tap)).narrow(1, 0, n);
         return numbers_of(reading(logits.view({positions.size(0), positions.size(1), logits.size(-1)})));
     }
 

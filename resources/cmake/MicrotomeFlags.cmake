@@ -5,9 +5,9 @@ target_compile_options(microtome_flags INTERFACE -Wall -Wextra -Wpedantic -fpch-
 if(MICROTOME_WERROR)
   target_compile_options(microtome_flags INTERFACE -Werror)
 endif()
-# NOTE: GCC 12 warns of its own std::string (GCC bug 105651) from -O2 on, and from -O3 on of its bounds as well.
+# NOTE: GCC 12 warns of its own std::string (GCC bug 105651) from -O2 on, and from -O3 on of its bounds and its insides as well.
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  target_compile_options(microtome_flags INTERFACE -Wno-restrict -Wno-stringop-overflow $<$<CONFIG:Release>:-Wno-array-bounds>)
+  target_compile_options(microtome_flags INTERFACE -Wno-restrict -Wno-stringop-overflow $<$<CONFIG:Release>:-Wno-array-bounds -Wno-stringop-overread -Wno-maybe-uninitialized>)
 endif()
 target_compile_definitions(microtome_flags INTERFACE QT_NO_KEYWORDS MICROTOME_VERSION="${PROJECT_VERSION}")
 if(MICROTOME_SANITIZE)

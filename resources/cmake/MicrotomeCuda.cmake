@@ -1,0 +1,38 @@
+# Kernels of our own, in a library that is loaded where a GPU is used (core/device.cpp). Programs do not link it, nor CUDA.
+if(MICROTOME_CUDA STREQUAL "AUTO" OR MICROTOME_CUDA)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    set(CMAKE_CUDA_STANDARD 17)
+    set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+    if(NOT CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+    endif()
+    if(CCACHE_PROGRAM AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+      set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+    endif()
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+  elseif(NOT MICROTOME_CUDA STREQUAL "AUTO")
+    message(FATAL_ERROR "MICROTOME_CUDA: expected nvcc, got none (set CUDACXX, or MICROTOME_CUDA=OFF: LibTorch's own kernels run then)")
+  endif()
+endif()
+
+# microtome_cuda_library(GLOB...): libmicrotome_cuda.so beside the programs, if there is a compiler for it.
+function(microtome_cuda_library)
+  if(NOT CMAKE_CUDA_COMPILER)
+    return()
+  endif()
+  file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/*.cu)
+  add_library(microtome_cuda MODULE ${kernels} ${CMAKE_CURRENT_SOURCE_DIR}/kernels/bind_cuda.cpp)
+  target_include_directories(microtome_cuda PRIVATE ${CMAKE_SOURCE_DIR})
+  target_compile_options(microtome_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>
+                         $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${MICROTOME_WERROR}>>:-Werror=all-warnings>
+                         $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${MICROTOME_WERROR}>:-Werror>>)
+  target_compile_definitions(microtome_cuda PRIVATE MICROTOME_VERSION="${PROJECT_VERSION}")
+  # The slim LibTorch has libc10_cuda, but not all that it needs in turn: those are there where there is a GPU.
+  target_link_libraries(microtome_cuda PRIVATE microtome_torch c10_cuda CUDA::cudart)
+  target_link_options(microtome_cuda PRIVATE -Wl,--allow-shlib-undefined)
+  set_target_properties(microtome_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} CUDA_SEPARABLE_COMPILATION OFF)
+endfunction()

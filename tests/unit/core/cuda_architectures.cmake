@@ -1,0 +1,11 @@
+# The library of kernels holds machine code for sm_80 and sm_90, code for what comes later, and its one door.
+execute_process(COMMAND ${CUOBJDUMP} --list-elf ${LIBRARY} OUTPUT_VARIABLE machine COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CUOBJDUMP} --list-ptx ${LIBRARY} OUTPUT_VARIABLE later COMMAND_ERROR_IS_FATAL ANY)
+foreach(architecture sm_80 sm_90)
+  if(NOT machine MATCHES "${architecture}")
+    message(FATAL_ERROR "${LIBRARY}: expected machine code for ${architecture}, got\n${machine}")
+  endif()
+endforeach()
+if(NOT later MATCHES "sm_90")
+  message(FATAL_ERROR "${LIBRARY}: expected PTX of compute_90, got\n${later}")
+endif()
