@@ -18,6 +18,7 @@ namespace {
 
 struct Options {
     std::string recipe;
+    std::int64_t seed = -1;  // -1: the recipe's
 };
 
 // At most about a thousand points, each the mean of as many steps.
@@ -47,6 +48,16 @@ void write_formula(const Json& value, const std::string& file, const std::filesy
     write_file(out / "recipe.json", read_file(file));
 }
 
+// The recipe with another seed of its training (the language stays), written to the folder of the model.
+std::filesystem::path with_seed(Json recipe, const Options& options, const std::filesystem::path& out) {
+    if (!recipe.is_object() || !recipe.contains("training") || !recipe["training"].is_object())
+        throw Error(options.recipe + "#/training", "an object", "none");
+    recipe["training"]["seed"] = options.seed;
+    std::filesystem::create_directories(out);
+    write_file(out / "recipe.json", recipe.dump(1) + "\n");
+    return out / "recipe.json";
+}
+
 void run(const Options& options, const Common& common) {
     namespace fs = std::filesystem;
     if (common.out.empty()) throw Error("--out", "a folder for the trained model", "nothing");
@@ -57,22 +68,27 @@ void run(const Options& options, const Common& common) {
         return;
     }
     set_threads(common.model.threads);
-    Recipe recipe = read_recipe(options.recipe);
+    std::string note;
+    const at::Device device = open_device(common.model.device, &note);
+    if (!note.empty()) message(common, note);
     fs::path out = common.out;
+    const fs::path file = options.seed < 0 ? fs::path(options.recipe) : with_seed(recipe_json, options, out);
+    Recipe recipe = read_recipe(file);
     fs::create_directories(out);
     auto world = make_world(recipe.world, static_cast<std::uint64_t>(recipe.world_seed));
     TerminalProgress progress(common.quiet);
     auto start = std::chrono::steady_clock::now();
     std::map<std::string, std::string> about{{"format", "pt"}, {"recipe", recipe.name}, {"recipe_sha256", recipe.sha256}};
     write_world_files(out, *world);
-    Training training = train(recipe, static_cast<int>(world->vocabulary().size()), rows_of(recipe), out / "checkpoint.safetensors",
-                              progress, [&](const Transformer& so_far) { save_model(out, so_far, about); });
+    Training training = train(
+        recipe, static_cast<int>(world->vocabulary().size()), rows_of(recipe), out / "checkpoint.safetensors", progress,
+        [&](const Transformer& so_far) { save_model(out, so_far, about); }, device);
     if (training.steps_done < recipe.plan.steps) {
         message(common, "stopped after step " + std::to_string(training.steps_done) + "; the same command goes on from there");
         throw Cancelled();
     }
     save_model(out, training.model, about);
-    write_file(out / "recipe.json", read_file(options.recipe));
+    write_file(out / "recipe.json", read_file(file));
     Result result;
     result.analysis = "train";
     result.views.push_back({"loss",
@@ -95,6 +111,8 @@ void add_train(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand("train", "Train a small transformer from a recipe; resumes where it stopped");
     auto options = std::make_shared<Options>();
     command->add_option("RECIPE", options->recipe, "Recipe file (resources/recipes/*.json)")->required();
+    command->add_option("--seed", options->seed, "Seed of weights and rows, in place of the recipe's")->check(CLI::NonNegativeNumber);
+    command->add_option("--device", common.model.device, "auto, cpu, cuda or cuda:N");
     command->add_option("--threads", common.model.threads, "Threads (0: the physical cores)");
     add_output_options(*command, common);
     command->callback([options, &common] { run(*options, common); });

@@ -52,12 +52,13 @@ struct Slot {
 
 class Trainer {
   public:
-    Trainer(const Recipe& recipe, int d_vocab) : recipe_(recipe) {
+    Trainer(const Recipe& recipe, int d_vocab, at::Device device) : recipe_(recipe), device_(device) {
         ModelConfig config = recipe.model;
         config.d_vocab = d_vocab;
         state_.model = make_transformer(config);
         initialise(state_.model, recipe.plan);
         for (auto& [name, tensor] : state_.model.parameters()) {
+            *tensor = tensor->to(device);
             tensor->set_requires_grad(true);
             slots_.push_back({name, *tensor, at::zeros_like(*tensor), at::zeros_like(*tensor)});
         }
@@ -65,7 +66,7 @@ class Trainer {
     }
 
     void step(const std::vector<std::vector<std::int64_t>>& rows) {
-        Tensor ids = ids_tensor(rows);
+        Tensor ids = ids_tensor(rows).to(device_);
         std::int64_t last = ids.size(1) - 1;
         Tensor logits = state_.model.forward(ids.narrow(1, 0, last));
         Tensor loss = at::cross_entropy_loss(logits.flatten(0, 1), ids.narrow(1, 1, last).reshape({-1}));
@@ -108,13 +109,14 @@ class Trainer {
                 g.push_back(gradients[i]);
                 m.push_back(slots_[i].m);
                 v.push_back(slots_[i].v);
-                steps.push_back(at::full({}, state_.steps_done + 1, at::kFloat));
+                steps.push_back(at::full({}, state_.steps_done + 1, slots_[i].m.options()));
             }
             at::_fused_adamw_(w, g, m, v, {}, steps, rate, plan.beta1, plan.beta2, decays ? plan.weight_decay : 0.0, 1e-8, false, false);
         }
     }
 
     Recipe recipe_;
+    at::Device device_;
     Training state_;
     std::vector<Slot> slots_;
 };
@@ -126,10 +128,15 @@ StoredTensor stored(const std::string& name, const Tensor& x) {
 
 void Trainer::save(const std::filesystem::path& file) const {
     std::vector<StoredTensor> out;
+    std::vector<Tensor> here;  // while they are written
+    auto add = [&](const std::string& name, const Tensor& x) {
+        here.push_back(x.detach().cpu());
+        out.push_back(stored(name, here.back()));
+    };
     for (const Slot& slot : slots_) {
-        out.push_back(stored("weight/" + slot.name, slot.weight));
-        out.push_back(stored("m/" + slot.name, slot.m));
-        out.push_back(stored("v/" + slot.name, slot.v));
+        add("weight/" + slot.name, slot.weight);
+        add("m/" + slot.name, slot.m);
+        add("v/" + slot.name, slot.v);
     }
     Tensor curve = at::empty({static_cast<std::int64_t>(state_.losses.size()), 3}, at::kDouble);
     auto* to = curve.mutable_data_ptr<double>();
@@ -177,9 +184,9 @@ RowSource rows_of(const Recipe& recipe) {
 }
 
 Training train(const Recipe& recipe, int d_vocab, const RowSource& rows, const std::filesystem::path& checkpoint, Progress& progress,
-               const std::function<void(const Transformer&)>& on_checkpoint) {
+               const std::function<void(const Transformer&)>& on_checkpoint, at::Device device) {
     c10::AutoGradMode with_gradients(true);
-    Trainer trainer(recipe, d_vocab);
+    Trainer trainer(recipe, d_vocab, device);
     std::error_code ignored;
     if (!checkpoint.empty() && std::filesystem::exists(checkpoint, ignored)) trainer.load(checkpoint);
     Training& state = trainer.state();
@@ -191,12 +198,12 @@ Training train(const Recipe& recipe, int d_vocab, const RowSource& rows, const s
         bool due = Clock::now() - saved > std::chrono::seconds(recipe.plan.checkpoint_seconds);
         if (!checkpoint.empty() && due) {
             trainer.save(checkpoint);
-            if (on_checkpoint) on_checkpoint(state.model);
+            if (on_checkpoint) on_checkpoint(convert(state.model, at::kFloat, at::kCPU));
             saved = Clock::now();
         }
     }
     if (!checkpoint.empty()) trainer.save(checkpoint);
-    for (auto& [name, tensor] : state.model.parameters()) *tensor = tensor->detach();
+    for (auto& [name, tensor] : state.model.parameters()) *tensor = tensor->detach().cpu();
     if (state.model.config.tied) state.model.unembed.weight = state.model.W_E.t();
     return state;
 }

@@ -29,8 +29,8 @@ RowSource rows_of(const Recipe& recipe);
 
 /// Trains until the plan's last step. Checkpoints go to `checkpoint` (a file, written aside and renamed) every `checkpoint_seconds`; an
 /// existing one of the same recipe is resumed, one of another recipe is an Error. Stops at a step's end when asked to, with a checkpoint.
-/// `on_checkpoint` sees the model as it is then.
+/// `on_checkpoint` sees the model as it is then. The weights live on `device` while they are trained, the result on the CPU.
 Training train(const Recipe& recipe, int d_vocab, const RowSource& rows, const std::filesystem::path& checkpoint, Progress& progress,
-               const std::function<void(const Transformer&)>& on_checkpoint = {});
+               const std::function<void(const Transformer&)>& on_checkpoint = {}, at::Device device = at::kCPU);
 
 }  // namespace microtome
