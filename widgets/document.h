@@ -45,6 +45,7 @@ class SessionDocument : public QObject {
 
     /// Where the model came from: not an edit, but saved.
     void set_model(const SessionModel& model);
+    void set_threads(int threads) { session_.threads = threads; }
     /// Replaces everything and forgets the undo history. A session without prompts or without a patching step gets one.
     void load(SessionFile session);
     /// The session's file goes to another folder: a model beside the old file keeps being found.

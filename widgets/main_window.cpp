@@ -204,7 +204,8 @@ void MainWindow::show_status() {
     const OpenModel* model = workspace_.model();
     if (model) {
         const ModelFacts& facts = model->facts();
-        model_label_->setText(QString::fromStdString(facts.name + " · " + facts.dtype + " · " + facts.device));
+        model_label_->setText(QString::fromStdString(facts.name + " · " + facts.dtype + " · " + facts.device +
+                                                     (facts.processing == "raw" ? "" : " · " + facts.processing)));
         model_label_->setToolTip(tr("%1\n%2\n%3 layers, %4 heads\nSHA-256 %5")
                                      .arg(QString::fromStdString(facts.path), QString::fromStdString(facts.architecture))
                                      .arg(facts.n_layers)

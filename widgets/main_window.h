@@ -82,6 +82,7 @@ class MainWindow : public QMainWindow {
     void make_actions();
     void make_file_actions();
     void make_edit_actions();
+    void make_model_actions();
     void make_view_actions();
     void raise_dock(QWidget* view);
     void make_help_actions();

@@ -10,6 +10,7 @@
 
 #include "analyses/views/serialize.h"
 #include "widgets/main_window.h"
+#include "widgets/numerics_dialog.h"
 #include "widgets/results/grid_widget.h"
 #include "widgets/theme.h"
 
@@ -19,6 +20,7 @@ void MainWindow::make_actions() {
     make_file_actions();
     make_edit_actions();
     make_view_actions();
+    make_model_actions();
     actions_.add({"analyse.patching", "&Analyse", tr("Activation &Patching"), QKeySequence(Qt::Key_F6),
                   tr("Run the sweep over layers, positions or heads")},
                  [this] {
@@ -110,6 +112,18 @@ void MainWindow::make_file_actions() {
                  [this] { QApplication::clipboard()->setText(script_text()); });
     actions_.add({"file.quit", menu, tr("&Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), tr("Close the window"), false, true},
                  [this] { close(); });
+}
+
+void MainWindow::make_model_actions() {
+    actions_.add(
+        {"model.numerics", "&Model", tr("&Numerics…"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_N),
+         tr("Number type, device, threads and weight processing of the model")},
+        [this] {
+            auto* dialog = new NumericsDialog(workspace_.document().session().model, workspace_.document().session().threads, this);
+            dialog->setAttribute(Qt::WA_DeleteOnClose);
+            connect(dialog, &QDialog::accepted, this, [this, dialog] { workspace_.open_again(dialog->chosen(), dialog->threads()); });
+            dialog->open();
+        });
 }
 
 void MainWindow::make_edit_actions() {

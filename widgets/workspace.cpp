@@ -65,6 +65,12 @@ void Workspace::open_model(const QString& model) {
     open_document_model(true);
 }
 
+void Workspace::open_again(const SessionModel& model, int threads) {
+    document_.set_model(model);
+    document_.set_threads(threads);
+    open_document_model(true);
+}
+
 /// A model that was asked for and can't be opened leaves the one before in place; a session without its model has none.
 void Workspace::open_document_model(bool keep_old) {
     jobs_.cancel(model_job_);

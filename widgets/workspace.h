@@ -66,6 +66,8 @@ class Workspace : public QObject {
 
     /// A bundled name, a folder, a llama2.c file.
     void open_model(const QString& model);
+    /// The session's model once more, computing in another way; results of the old one are dropped.
+    void open_again(const SessionModel& model, int threads);
     /// Opens its model too, if that is another one.
     void load_session(SessionFile session);
     /// Tokenizes now what was typed (otherwise 150 ms after the last key).

@@ -1,6 +1,9 @@
 // The window on the real engine: what is typed, run and saved there gives the same bits as `microtome run` of the saved session.
+#include <QCheckBox>
+#include <QComboBox>
 #include <QDir>
 #include <QProcess>
+#include <QRadioButton>
 #include <QTemporaryDir>
 #include <QtTest>
 #include <cmath>
@@ -8,6 +11,7 @@
 #include "analyses/views/serialize.h"
 #include "tests/gui/quiet.h"
 #include "widgets/main_window.h"
+#include "widgets/numerics_dialog.h"
 #include "widgets/theme.h"
 
 using namespace microtome;
@@ -74,6 +78,40 @@ class TestRealEngine : public QObject {
         const double value = here.values[here.size() / 2];
         const HeatmapView* map = window.patching()->map();
         QVERIFY(map->cell_text(map->cell_of_flat(here.size() / 2)).contains(std::isnan(value) ? QString("no value") : number_text(value)));
+    }
+
+    void numerics_are_chosen_in_a_dialog() {
+        MainWindow window(make_engine());
+        window.open_first({});
+        window.show();
+        wait_until_idle(window);
+        auto ask = [&](const std::function<void(NumericsDialog&)>& fill) {
+            QTest::keyClick(&window, Qt::Key_N, Qt::ControlModifier | Qt::AltModifier);
+            auto* dialog = window.findChild<NumericsDialog*>();
+            QVERIFY(dialog);
+            fill(*dialog);
+            QTest::keyClick(dialog, Qt::Key_Return);
+            wait_until_idle(window);
+        };
+        const std::string raw = window.workspace().model()->facts().sha256;
+        ask([](NumericsDialog& dialog) {
+            QCOMPARE(dialog.chosen().processing, std::string("raw"));
+            dialog.dtype_box()->setCurrentText("float64");
+            dialog.processed_button()->click();
+        });
+        const ModelFacts facts = window.workspace().model()->facts();
+        QCOMPARE(facts.dtype, std::string("float64"));
+        QVERIFY2(facts.processing.find("fold_norms") != std::string::npos || facts.processing == "processed", facts.processing.c_str());
+        QCOMPARE(facts.sha256, raw);
+        ask([](NumericsDialog& dialog) {
+            QVERIFY(!dialog.switches()[0]->isEnabled());
+            dialog.findChildren<QRadioButton*>()[2]->click();
+            for (QCheckBox* box : dialog.switches()) box->setChecked(box->objectName() == "center_unembed");
+        });
+        QCOMPARE(window.workspace().model()->facts().processing, std::string("center_unembed"));
+        const QString file = folder_.filePath("numerics.microtome.json");
+        QVERIFY(window.save_session(file));
+        QCOMPARE(read_session(file.toStdString()).model.processing, std::string("center_unembed"));
     }
 
     void a_patch_before_the_first_difference_changes_nothing() {
