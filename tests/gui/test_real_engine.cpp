@@ -86,6 +86,8 @@ class TestRealEngine : public QObject {
         window.show();
         wait_until_idle(window);
         auto ask = [&](const std::function<void(NumericsDialog&)>& fill) {
+            window.activateWindow();
+            QVERIFY(QTest::qWaitForWindowActive(&window));
             QTest::keyClick(&window, Qt::Key_N, Qt::ControlModifier | Qt::AltModifier);
             auto* dialog = window.findChild<NumericsDialog*>();
             QVERIFY(dialog);
