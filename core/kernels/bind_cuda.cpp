@@ -98,14 +98,17 @@ const T* data_of(const Tensor& bytes) {
     return reinterpret_cast<const T*>(bytes.const_data_ptr());
 }
 
-Tensor with_plain_heads(const Tensor& x) {
-    return x.stride(-1) == 1 || x.size(-1) <= 1 ? x : x.contiguous();
-}
-
+// Can four numbers of each vector (16 bytes of float64) be read at once?
 bool is_aligned(const Tensor& x) {
     auto all = reinterpret_cast<std::uintptr_t>(x.const_data_ptr());
     for (std::int64_t axis = 0; axis + 1 < x.dim(); ++axis) all |= static_cast<std::uintptr_t>(x.stride(axis) * x.element_size());
-    return all % 16 == 0;
+    return all % std::min<std::uintptr_t>(16, 4 * x.element_size()) == 0 && x.size(-1) % 4 == 0;
+}
+
+// Vectors in one piece, aligned if a copy can be.
+Tensor with_plain_heads(const Tensor& x) {
+    const bool plain = x.stride(-1) == 1 || x.size(-1) <= 1, mended = x.size(-1) % 4 == 0 && !is_aligned(x);
+    return plain && !mended ? x : x.clone(at::MemoryFormat::Contiguous);
 }
 
 constexpr std::int32_t short_row = 32;  // queries
@@ -124,6 +127,10 @@ struct Tasks {
             for (std::int32_t at = 0; at < queries; at += step)
                 (is_short ? few : many).push_back({start[r], first[r], prompt[r], query[r] + at, std::min(step, queries - at)});
         }
+        // What reads most comes first, so that no long task is left for the end.
+        const auto* position = rows.query_position.const_data_ptr<std::int32_t>();
+        auto reads = [&](const cuda::SuffixTask& task) { return position[task.query + task.queries - 1]; };
+        std::stable_sort(many.begin(), many.end(), [&](const auto& a, const auto& b) { return reads(a) > reads(b); });
     }
 };
 
@@ -134,7 +141,8 @@ Tensor suffix_attention_cuda(const Tensor& q_, const Tensor& k_, const Tensor& v
     const Tensor q = with_plain_heads(q_), k = with_plain_heads(k_), v = with_plain_heads(v_), pk = with_plain_heads(prefix_k_),
                  pv = with_plain_heads(prefix_v_);
     Tensor z = at::empty(q.sizes(), q.options());
-    const Tasks tasks(rows, static_cast<int>(q.size(2)), q.scalar_type() == at::kDouble);
+    const bool aligned = is_aligned(q) && is_aligned(k) && is_aligned(v) && is_aligned(pk) && is_aligned(pv);
+    const Tasks tasks(rows, static_cast<int>(q.size(2)), !aligned || q.scalar_type() == at::kDouble);
     const Tensor position = on_device(rows.query_position.const_data_ptr<std::int32_t>(),
                                       static_cast<std::size_t>(rows.query_position.numel()), q),
                  few = on_device(tasks.few, q), many = on_device(tasks.many, q);
@@ -148,7 +156,7 @@ Tensor suffix_attention_cuda(const Tensor& q_, const Tensor& k_, const Tensor& v
     x.position = data_of<std::int32_t>(position);
     x.heads = static_cast<int>(q.size(1)), x.kv_heads = static_cast<int>(k.size(1)), x.d_head = static_cast<int>(q.size(2));
     x.window = rule.window, x.scale = rule.scale, x.cap = rule.cap;
-    x.aligned = is_aligned(q) && is_aligned(k) && is_aligned(v) && is_aligned(pk) && is_aligned(pv) && is_aligned(z);
+    x.aligned = aligned;
     call([&](cuda::Stream stream) {
         x.tasks = data_of<cuda::SuffixTask>(few), x.n_tasks = static_cast<std::int64_t>(tasks.few.size());
         cuda::suffix_attention_few(x, number_of(q), stream);

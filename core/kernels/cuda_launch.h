@@ -26,13 +26,13 @@ struct SuffixAttention {
     std::int64_t n_tasks;
     int heads, kv_heads, d_head, window;
     double scale, cap;
-    bool aligned;  // every pointer and stride is a multiple of 16 bytes
+    bool aligned;  // every vector begins where four numbers (16 bytes of float64) can be read at once, and d_head is a multiple of 4
 };
 
 /// Most queries of a task: of `few` (one head of a task is a few lanes' work) and of `many` (a block's; not for float64).
 constexpr int few_queries = 4;
 int many_queries(int d_head);
-/// Largest d_head that both know.
+/// `many` takes aligned vectors alone. Largest d_head that both know:
 constexpr int widest_head = 256;
 void suffix_attention_few(const SuffixAttention& x, Number type, Stream stream);
 void suffix_attention_many(const SuffixAttention& x, Number type, Stream stream);

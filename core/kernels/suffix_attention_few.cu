@@ -76,9 +76,9 @@ struct Source {
     __device__ __forceinline__ const T* at(int s, int start) const { return s < start ? prefix + s * prefix_step : own + s * own_step; }
 };
 
-// K: keys at a time; C: packs of 4 numbers a lane.
-template <class T, int G, int C, int K, bool aligned>
-__global__ void __launch_bounds__(threads) few(SuffixAttention p) {
+// K: keys at a time; C: packs of 4 numbers a lane; B: blocks that a multiprocessor is to hold.
+template <class T, int G, int C, int K, bool aligned, int B = 1>
+__global__ void __launch_bounds__(threads, B) few(SuffixAttention p) {
     using W = wide_t<T>;
     constexpr int N = queries * K, own = N > G ? N / G : 1, copies = N < G ? G / N : 1, mates = G / queries;  // mates: lanes of a query
     const std::int64_t item = static_cast<std::int64_t>(blockIdx.x) * (threads / G) + threadIdx.x / G;
@@ -176,7 +176,7 @@ template <class T, int G, int C>
 void launch(const SuffixAttention& x, Stream stream) {
     constexpr int keys = sizeof(T) == 8 ? 2 : 4;
     const unsigned blocks = blocks_for(x.n_tasks * x.heads, threads / G, "suffix_attention");
-    if (x.aligned && x.d_head % 4 == 0)
+    if (x.aligned)
         few<T, G, C, keys, true><<<blocks, threads, 0, stream>>>(x);
     else
         few<T, G, C, keys, false><<<blocks, threads, 0, stream>>>(x);

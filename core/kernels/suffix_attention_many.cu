@@ -56,14 +56,57 @@ __device__ __forceinline__ void load_transposed(float* to, int count, int d_head
     }
 }
 
-template <class T, int W, int S, int threads, class Address>
-__device__ __forceinline__ void load_plain(float* to, int count, int d_head, const Address& address) {
-#pragma unroll 8
-    for (int i = threadIdx.x; i < S * W; i += threads) {
-        const int source = i / W, e = i % W;
-        to[i] = source < count && e < d_head ? static_cast<float>(widen(address(source)[e])) : 0.f;
-    }
+// Four neighbours of a vector; beyond its end, or where there is no vector, zeros.
+template <class T>
+__device__ __forceinline__ float4 fetch(const T* from, int e, int d_head, bool there) {
+    Pack<T, 4> pack{};
+    if (there && e < d_head) pack = *reinterpret_cast<const Pack<T, 4>*>(from + e);
+    return make_float4(widen(pack.at[0]), widen(pack.at[1]), widen(pack.at[2]), widen(pack.at[3]));
 }
+
+// One head's vectors of the row, prefix and own behind each other.
+template <class T>
+struct Source {
+    const T *prefix, *own;  // own: as if the row began at position 0
+    std::int64_t prefix_step, own_step;
+    int start;
+    __device__ __forceinline__ const T* at(int s) const { return s < start ? prefix + s * prefix_step : own + s * own_step; }
+};
+
+// A tile of keys or values on its way through registers: fetched while the one before is used.
+template <class T, int W, int S, int threads, bool transposed>
+struct Load {
+    static constexpr int packs = S * W / 4 / threads;
+    float4 held[packs];
+
+    // Keys: a warp has 16 vectors, 32 bytes of each, and meets 32 banks when it stores them transposed.
+    __device__ __forceinline__ static int source(int n) {
+        const int t = threadIdx.x + n * threads;
+        return transposed ? t % 16 + t / 16 / (W / 4) * 16 : t / (W / 4);
+    }
+    __device__ __forceinline__ static int entry(int n) {
+        const int t = threadIdx.x + n * threads;
+        return (transposed ? t / 16 % (W / 4) : t % (W / 4)) * 4;
+    }
+    __device__ __forceinline__ void get(const Source<T>& from, int s0, int last, int d_head) {
+#pragma unroll
+        for (int n = 0; n < packs; ++n) {
+            const int s = s0 + source(n);
+            held[n] = fetch(from.at(min(s, last)), entry(n), d_head, s <= last);
+        }
+    }
+    __device__ __forceinline__ void put(float* to, int pitch) const {
+#pragma unroll
+        for (int n = 0; n < packs; ++n) {
+            if (transposed) {
+                float* at = to + entry(n) * pitch + source(n);
+                at[0] = held[n].x, at[pitch] = held[n].y, at[2 * pitch] = held[n].z, at[3 * pitch] = held[n].w;
+            } else {
+                *reinterpret_cast<float4*>(to + source(n) * pitch + entry(n)) = held[n];
+            }
+        }
+    }
+};
 
 // What a thread keeps of its 8 queries.
 template <int entries>
@@ -128,19 +171,18 @@ __global__ void __launch_bounds__(Q / 8 * X) many(SuffixAttention p) {
     const int first = p.window > 0 && earliest >= p.window ? (earliest - p.window + 1) / S * S : 0;
     const bool full = task.queries == Q;
     const std::int64_t offset = static_cast<std::int64_t>(task.first) - task.start;
-    const T *pk = static_cast<const T*>(p.prefix_k) + task.prompt * p.pk_prompt + kv * p.pk_head,
-            *pv = static_cast<const T*>(p.prefix_v) + task.prompt * p.pv_prompt + kv * p.pv_head,
-            *ok = static_cast<const T*>(p.k) + offset * p.k_token + kv * p.k_head,
-            *ov = static_cast<const T*>(p.v) + offset * p.v_token + kv * p.v_head;
+    const Source<T> keys{static_cast<const T*>(p.prefix_k) + task.prompt * p.pk_prompt + kv * p.pk_head,
+                         static_cast<const T*>(p.k) + offset * p.k_token + kv * p.k_head, p.pk_position, p.k_token, task.start};
+    const Source<T> values{static_cast<const T*>(p.prefix_v) + task.prompt * p.pv_prompt + kv * p.pv_head,
+                           static_cast<const T*>(p.v) + offset * p.v_token + kv * p.v_head, p.pv_position, p.v_token, task.start};
+    Load<T, W, S, threads, true> next_keys;
+    Load<T, W, S, threads, false> next_values;
+    constexpr bool ahead = W <= 64;  // with registers to spare, a tile is fetched while the one before is used
+    if (ahead) next_keys.get(keys, first, last, p.d_head);
     for (int s0 = first; s0 <= last; s0 += S) {
-        const int count = min(last - s0 + 1, S);
-        __syncthreads();  // the last tile is read
-        load_transposed<T, W, S, Shared::key_pitch, threads>(tile.k, count, p.d_head, 1.f, [&](int i) {
-            return s0 + i < task.start ? pk + (s0 + i) * p.pk_position : ok + (s0 + i) * p.k_token;
-        });
-        load_plain<T, W, S, threads>(tile.v, count, p.d_head, [&](int i) {
-            return s0 + i < task.start ? pv + (s0 + i) * p.pv_position : ov + (s0 + i) * p.v_token;
-        });
+        if (!ahead) next_keys.get(keys, s0, last, p.d_head);
+        next_keys.put(tile.k, Shared::key_pitch);  // all threads are done with the last tile's keys
+        if (ahead) next_values.get(values, s0, last, p.d_head);
         __syncthreads();
         float score[8][sources] = {};
 #pragma unroll 2
@@ -163,7 +205,10 @@ __global__ void __launch_bounds__(Q / 8 * X) many(SuffixAttention p) {
             *reinterpret_cast<float4*>(to) = make_float4(score[0][j], score[1][j], score[2][j], score[3][j]);
             *reinterpret_cast<float4*>(to + 4) = make_float4(score[4][j], score[5][j], score[6][j], score[7][j]);
         }
-        __syncwarp();  // a warp reads the weights that it wrote
+        if (!ahead) next_values.get(values, s0, last, p.d_head);
+        next_values.put(tile.v, W);
+        if (ahead) next_keys.get(keys, s0 + S, last, p.d_head);
+        __syncthreads();
 #pragma unroll 2
         for (int s = 0; s < S; ++s) {
             float a[8], b[entries];
@@ -192,8 +237,10 @@ __global__ void __launch_bounds__(Q / 8 * X) many(SuffixAttention p) {
 template <class T, int W, int Q, int S, int X>
 void launch(const SuffixAttention& x, Stream stream) {
     constexpr int bytes = static_cast<int>(sizeof(Tile<W, Q, S, X>)), threads = Tile<W, Q, S, X>::threads;
-    check(cudaFuncSetAttribute(many<T, W, Q, S, X>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "suffix_attention");
-    many<T, W, Q, S, X><<<blocks_for(x.n_tasks * x.heads, 1, "suffix_attention"), threads, bytes, stream>>>(x);
+    const auto kernel = many<T, W, Q, S, X>;
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "suffix_attention");
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared), "suffix_attention");
+    kernel<<<blocks_for(x.n_tasks * x.heads, 1, "suffix_attention"), threads, bytes, stream>>>(x);
     check(cudaGetLastError(), "suffix_attention");
 }
 
