@@ -9,7 +9,7 @@ namespace microtome {
 namespace {
 
 PatchMap map_of_sites(const std::string& sites, const std::string& axes, const ModelConfig& config, const std::vector<PairTokens>& pairs,
-                      const std::string& positions) {
+                      const PositionChoice& positions) {
     PatchMap map;
     std::istringstream names(sites);
     for (std::string name; std::getline(names, name, ',');) {
@@ -56,7 +56,7 @@ void widen_positions(PresetLayout& layout, int window, const std::vector<PairTok
 }  // namespace
 
 PatchMap patch_map(const std::string& preset, const std::string& sites, const std::string& axes, int layer_window, int position_window,
-                   const ModelConfig& config, const std::vector<PairTokens>& pairs, const std::string& positions) {
+                   const ModelConfig& config, const std::vector<PairTokens>& pairs, const PositionChoice& positions) {
     PatchMap map;
     if (sites.empty()) {
         map.layout = lay_out(preset, config, pairs, positions);

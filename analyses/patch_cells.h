@@ -13,6 +13,6 @@ struct PatchMap {
 /// `sites` with commas: each cell replaces its slice of all of them. A window of n layers (positions) reaches from n/2 before the cell's to
 /// (n - 1)/2 after it, within the model (the prompt), as causal tracing has it (Meng et al. 2022).
 PatchMap patch_map(const std::string& preset, const std::string& sites, const std::string& axes, int layer_window, int position_window,
-                   const ModelConfig& config, const std::vector<PairTokens>& pairs, const std::string& positions);
+                   const ModelConfig& config, const std::vector<PairTokens>& pairs, const PositionChoice& positions);
 
 }  // namespace microtome

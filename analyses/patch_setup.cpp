@@ -12,7 +12,7 @@ PatchSetup set_up_patching(const Session& session, const std::vector<PromptPair>
     std::vector<PairTokens> tokens;
     for (const PromptPair& given : pairs) {
         const ResolvedPair pair = resolve(session, given, metric.needs_answer(), metric.needs_foil());
-        tokens.push_back({pair.clean, pieces(session, pair.clean), given.spans});
+        tokens.push_back({pair.clean, pieces(session, pair.clean), given.spans, pair_name(given)});
         setup.prompts.push_back({pair.clean, given.spans});
         setup.sweep.pairs.push_back(
             {denoise ? pair.corrupt : pair.clean, denoise ? pair.clean : pair.corrupt, question_of(session, metric, given, pair)});

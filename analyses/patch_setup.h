@@ -17,8 +17,15 @@ inline constexpr auto patch_presets =
            "attn_head_q_all_pos", "attn_head_k_all_pos", "attn_head_v_all_pos", "attn_head_pattern_all_pos", "attn_head_all_pos_every",
            "attn_head_by_pos_every", "block_every");
 
+inline constexpr const char* positions_by_help =
+    "What a position axis counts: positions; roles (spans of the prompts, all of a role's tokens at once); auto: roles where the prompts' "
+    "words or lengths differ and they have roles";
+inline constexpr const char* resamples_help =
+    "Resamples of the pairs for the 95 % intervals (percentile bootstrap, several pairs; 0: no intervals)";
+
 struct PatchTarget {
-    std::string preset, site, axes, positions;
+    std::string preset, site, axes;
+    PositionChoice positions;
     int layer_window = 1, position_window = 1;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "analyses/files/positions.h"
 #include "core/base/error.h"
 
 namespace microtome {
@@ -45,11 +44,6 @@ const std::vector<Preset>& presets() {
     return all;
 }
 
-struct Places {
-    std::vector<std::string> labels;
-    std::vector<std::vector<std::vector<std::int64_t>>> at;  // [place][pair]
-};
-
 std::vector<std::string> split(const std::string& text, char by) {
     std::vector<std::string> out{""};
     for (char c : text)
@@ -58,45 +52,6 @@ std::vector<std::string> split(const std::string& text, char by) {
         else
             out.back() += c;
     return out;
-}
-
-// Positions by index: every prompt has the same length, or averaging them would mix different words.
-Places by_index(const std::vector<PairTokens>& pairs, const std::string& positions) {
-    std::size_t length = pairs[0].ids.size();
-    for (std::size_t i = 0; i < pairs.size(); ++i)
-        if (pairs[i].ids.size() != length)
-            throw Error("pair " + std::to_string(i + 1),
-                        "as many tokens as the first pair (" + std::to_string(length) + "), or positions by role (--positions role:NAME)",
-                        std::to_string(pairs[i].ids.size()));
-    std::vector<int> wanted;
-    if (positions == "all")
-        for (std::size_t p = 0; p < length; ++p) wanted.push_back(static_cast<int>(p));
-    else
-        wanted = resolve_positions(positions, pairs[0].pieces, pairs[0].spans, "positions");
-    Places places;
-    for (int p : wanted) {
-        places.labels.push_back(pairs.size() == 1 ? pairs[0].pieces[static_cast<std::size_t>(p)] : std::to_string(p));
-        places.at.emplace_back(pairs.size(), std::vector<std::int64_t>{p});
-    }
-    return places;
-}
-
-// Positions by role: one cell a role, each prompt's own tokens.
-Places by_role(const std::vector<PairTokens>& pairs, const std::string& positions) {
-    Places places;
-    for (const std::string& role : split(positions, ',')) {
-        places.labels.push_back(role);
-        places.at.emplace_back();
-        for (const PairTokens& pair : pairs) {
-            auto found = resolve_positions(role, pair.pieces, pair.spans, "positions");
-            places.at.back().emplace_back(found.begin(), found.end());
-        }
-    }
-    return places;
-}
-
-Places find_places(const std::vector<PairTokens>& pairs, const std::string& positions) {
-    return positions.starts_with("role:") || positions == "last" ? by_role(pairs, positions) : by_index(pairs, positions);
 }
 
 int heads_of(Site site, const ModelConfig& config) {
@@ -123,16 +78,18 @@ Axis axis_of(char letter, Site site, const ModelConfig& config, const Places& pl
 }
 
 PresetLayout lay_out_parts(const std::vector<Part>& parts, const ModelConfig& config, const std::vector<PairTokens>& pairs,
-                           const std::string& positions) {
+                           const PositionChoice& positions) {
     bool every = parts.size() > 1;
     std::string_view order = parts[0].order;
     Places places;
     if (order.find('p') != std::string_view::npos)
         places = find_places(pairs, positions);
-    else if (positions != "all")
-        throw Error("positions", "a preset with a position axis", positions);
+    else if (positions.positions != "all")
+        throw Error("positions", "a preset with a position axis", positions.positions);
+    else if (positions.by != "auto")
+        throw Error("by", "auto, or a preset with a position axis", positions.by);
     PresetLayout layout;
-    layout.places = places.at;
+    layout.places = places.at, layout.by_role = places.by_role, layout.note = places.note;
     if (every) {
         layout.axes.push_back({"kind", {}});
         for (const Part& part : parts) layout.axes[0].labels.emplace_back(part.label);
@@ -169,14 +126,14 @@ PresetLayout lay_out_parts(const std::vector<Part>& parts, const ModelConfig& co
 }  // namespace
 
 PresetLayout lay_out(const std::string& preset, const ModelConfig& config, const std::vector<PairTokens>& pairs,
-                     const std::string& positions) {
+                     const PositionChoice& positions) {
     for (const Preset& known : presets())
         if (preset == known.name) return lay_out_parts(known.parts, config, pairs, positions);
     throw Error("preset", "a name from activation-patching --help", "\"" + preset + "\"");
 }
 
 PresetLayout lay_out_site(const std::string& site, const std::string& axes, const ModelConfig& config, const std::vector<PairTokens>& pairs,
-                          const std::string& positions) {
+                          const PositionChoice& positions) {
     Site which = parse_site(site);
     if (!per_layer(which)) throw Error("site", "a site of a layer", site);
     std::string_view there = info(which).axes;

@@ -16,6 +16,7 @@ namespace {
 // The part of a site's activation of one prompt (batch axis gone) that a slice stands for.
 Tensor slice_of(Tensor x, const PatchSlice& slice, const std::vector<std::int64_t>* place, const std::vector<std::int64_t>* from) {
     auto index = [&](Tensor y, const std::vector<std::int64_t>& at, int axis) {
+        if (at.empty()) return y.narrow(axis, 0, 0);
         if (at.size() == 1) return y.narrow(axis, at[0], 1);
         if (at.back() - at.front() + 1 == static_cast<std::int64_t>(at.size()))
             return y.narrow(axis, at.front(), static_cast<std::int64_t>(at.size()));

@@ -37,7 +37,7 @@ enum class PatchValue { source, zero, mean, resample };
 
 struct PatchSweep {
     std::vector<PatchPair> pairs;
-    std::vector<std::vector<std::vector<std::int64_t>>> places;  // [place][pair] -> positions
+    std::vector<std::vector<std::vector<std::int64_t>>> places;  // [place][pair] -> positions; none: nothing is patched there
     std::vector<PatchCell> cells;
     Metric metric = parse_metric("logit_diff");
     bool source_is_clean = true;       // denoise: clean values go into the corrupted run

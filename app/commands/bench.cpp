@@ -151,7 +151,7 @@ void bench_sweep(const Options& options, const Common& common) {
     PatchSweep sweep = random_sweep(*session, options);
     std::vector<PairTokens> tokens;
     for (const PatchPair& pair : sweep.pairs) tokens.push_back({pair.base, std::vector<std::string>(pair.base.size()), {}});
-    PatchMap map = patch_map(options.preset, "", "layer", 1, 1, model.config, tokens, "all");
+    PatchMap map = patch_map(options.preset, "", "layer", 1, 1, model.config, tokens, {});
     sweep.cells = map.cells;
     sweep.places = map.layout.places;
     TerminalProgress quiet(true);
