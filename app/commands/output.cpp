@@ -77,6 +77,7 @@ std::string caption_of(const Json& manifest) {
             add(std::to_string(n) + (n == 1 ? " prompt" : " prompts"));
         }
     }
+    if (std::string interval = text(manifest, "interval"); !interval.empty()) add("intervals " + interval);
     add("microtome " MICROTOME_VERSION);
     return line;
 }

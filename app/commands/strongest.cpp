@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "analyses/views/companions.h"
 #include "analyses/views/serialize.h"
 
 namespace microtome {
@@ -16,7 +17,7 @@ std::string shown(double x) {
 }
 
 // The cells of largest magnitude, with their labels.
-void print_grid(const NamedView& view, const Grid& grid) {
+void print_grid(const NamedView& view, const Grid& grid, const Companions& beside) {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < grid.values.size(); ++i)
         if (grid.computed(i) && std::isfinite(grid.values[i])) order.push_back(i);
@@ -27,6 +28,9 @@ void print_grid(const NamedView& view, const Grid& grid) {
     std::vector<std::vector<std::string>> rows(1);
     for (const Axis& axis : grid.axes) rows[0].push_back(axis.name);
     rows[0].push_back(grid.unit);
+    if (!grid.sem.empty()) rows[0].push_back("sem");
+    if (beside.low) rows[0].insert(rows[0].end(), {"low", "high"});
+    if (beside.n) rows[0].push_back("n");
     for (std::size_t k = 0; k < n; ++k) {
         std::vector<std::string> row(grid.axes.size());
         std::size_t rest = order[k];
@@ -38,6 +42,9 @@ void print_grid(const NamedView& view, const Grid& grid) {
             row[a] = plain ? label : std::to_string(at) + " " + label;
         }
         row.push_back(shown(grid.values[order[k]]));
+        if (!grid.sem.empty()) row.push_back(shown(grid.sem[order[k]]));
+        for (const Grid* more : {beside.low, beside.high, beside.n})
+            if (more) row.push_back(shown(more->values[order[k]]));
         rows.push_back(row);
     }
     print_rows(rows);
@@ -79,8 +86,12 @@ void finish_run(const RunRecord& record, const Common& common) {
         print_json(json);
     } else if (!common.quiet) {
         for (const auto& [name, value] : record.result.summary) std::printf("%s %s\n", name.c_str(), shown(value).c_str());
-        for (const NamedView& view : record.result.views) {
-            if (const auto* grid = std::get_if<Grid>(&view.view)) print_grid(view, *grid);
+        for (const char* told : {"positions_by", "interval"})
+            if (record.manifest.contains(told)) std::printf("%s %s\n", told, record.manifest[told].get<std::string>().c_str());
+        const std::vector<NamedView>& views = record.result.views;
+        for (const NamedView& view : views) {
+            if (is_companion(views, view)) continue;
+            if (const auto* grid = std::get_if<Grid>(&view.view)) print_grid(view, *grid, companions_of(views, view.name));
             if (const auto* table = std::get_if<Table>(&view.view)) print_table(view, *table);
         }
         std::fflush(stdout);
