@@ -10,9 +10,22 @@ namespace microtome::h5 {
 static_assert(std::endian::native == std::endian::little, "stores are written with the machine's bytes, declared little-endian");
 static_assert(std::is_same_v<hid_t, std::int64_t>, "HDF5 1.10 or later");
 
+namespace {
+
+// Errors that lie on the stack of a thread when it ends stay counted for good, and the library then cannot close at exit: "HDF5: infinite
+// loop closing library". The last call of a thread may well fail: an object that is closed after its file, say.
+struct ErrorStack {
+    ErrorStack() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+    ~ErrorStack() { H5Eclear2(H5E_DEFAULT); }
+    ErrorStack(const ErrorStack&) = delete;
+    ErrorStack& operator=(const ErrorStack&) = delete;
+};
+
+}  // namespace
+
 void quiet() {
-    thread_local const bool done = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
-    (void)done;
+    thread_local const ErrorStack stack;
+    (void)stack;
 }
 
 namespace {

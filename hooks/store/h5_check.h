@@ -10,7 +10,7 @@
 
 namespace microtome::h5 {
 
-/// Turns HDF5's printing of errors off for this thread, once.
+/// Turns HDF5's printing of errors off for this thread, once, and empties its error stack when it ends.
 void quiet();
 /// Around one call: throws if it, or a write beneath it that HDF5 does not know of (h5_driver.h), failed.
 void begin_call();
