@@ -10,9 +10,14 @@ void StorePlan::add(const StorePrompt& prompt) {
     prompts += 1;
     tokens += length;
     pairs += length * length;
-    text_bytes += prompt.text.size() + prompt.label.size() + prompt.group.size();
+    text_bytes += prompt.text.size() + prompt.label.size() + prompt.group.size() + prompt.question.size();
     labels = labels || !prompt.label.empty() || !prompt.group.empty();
     chosen = chosen || !prompt.positions.empty();
+    questions = questions || !prompt.question.empty();
+}
+
+std::string StoreSite::key() const {
+    return (gradient ? std::string(gradients_path) + "/" : "") + name;
 }
 
 std::uint64_t chunk_rows(std::uint64_t row_bytes, std::uint64_t rows) {
@@ -37,6 +42,7 @@ std::uint64_t store_bytes(std::span<const StoreSite> sites, const StorePlan& pla
     std::uint64_t bytes = column(16, plan.prompts) + column(4, plan.tokens) + 2 * column(8, plan.prompts + 1);
     bytes += plan.text_bytes + 24 * plan.prompts;  // heap entries are headed by 16 bytes and padded to 8
     if (plan.chosen) bytes += column(4, plan.tokens);
+    if (plan.questions) bytes += column(16, plan.prompts) + column(8, plan.prompts) + 24 * plan.prompts;
     if (plan.labels) bytes += 2 * column(16, plan.prompts) + 48 * plan.prompts;
     for (const StoreSite& site : sites) bytes += site_bytes(site, plan);
     return bytes;

@@ -14,7 +14,12 @@ namespace microtome {
 /// Who made the activations. `model` is a name for people; the others must agree before a store is continued.
 struct StoreIdentity {
     std::string model, model_sha256, processing, dtype, tokenizer_sha256;
-    std::string positions = "all";  // the tokens that are kept, as --positions says it; not "all": the file says which token a row is
+    std::string positions = "all";       // the tokens that are kept, as --positions says it; not "all": the file says which token a row is
+    std::string metric{}, metric_run{};  // of a store with gradients: what they are of ("logit_diff"), on which of a pair's prompts
+    std::string interventions{};         // that hold in every run, as JSON; "" without
+    bool has_gradients() const { return !metric.empty(); }
+    /// "logit_diff of the corrupt prompts".
+    std::string metric_text() const { return metric + " of the " + metric_run + " prompts"; }
 };
 
 /// One stored site. A row is one token, or one (query, key) pair of tokens: then a prompt has length² rows, query-major.
@@ -25,7 +30,10 @@ struct StoreSite {
     bool pairs = false;
     std::string unit;  // "" where activations have none
     h5::Type type = h5::Type::float32;
-    bool gradient = false;  // of a metric, by the activation of that name: in /gradients
+    bool gradient = false;  // of the store's metric, by the activation of that name: in /gradients
+
+    /// Tells sites of one store apart: the name, or "gradients/" and the name.
+    std::string key() const;
 
     std::uint64_t row_values() const { return h5::elements(shape, name); }
     std::uint64_t row_bytes() const { return row_values() * h5::size_of(type); }
@@ -36,12 +44,14 @@ struct StorePrompt {
     std::vector<std::int32_t> ids;          // of the kept tokens
     std::vector<std::int32_t> positions{};  // of these tokens in the prompt; only where not all are kept
     std::string label{}, group{};
+    std::string question{};  // of a store with gradients: all that its metric reads of this prompt, as JSON
+    double metric = 0;       // and its value
 };
 
 /// What is going to be stored, as far as it is known: sizes chunks, and the estimate.
 struct StorePlan {
     std::uint64_t prompts = 0, tokens = 0, pairs = 0, text_bytes = 0;  // pairs: Σ length²
-    bool labels = false, chosen = false;                               // some prompt has a label or group; not all tokens are kept
+    bool labels = false, chosen = false, questions = false;            // some prompt has a label or group; not all tokens are kept
     void add(const StorePrompt& prompt);
 };
 

@@ -26,7 +26,7 @@ class StoreColumn {
     std::uint64_t written() const { return written_; }
     bool deflated() const { return deflated_; }
     bool pairs() const { return site_.pairs; }
-    const std::string& name() const { return site_.name; }
+    std::string key() const { return site_.key(); }
 
   private:
     template <class T>

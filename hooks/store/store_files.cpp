@@ -25,6 +25,11 @@ void write_identity(h5::File& file, const StoreIdentity& identity) {
     file.set_string("dtype", identity.dtype);
     file.set_string("tokenizer_sha256", identity.tokenizer_sha256);
     if (identity.positions != all_positions) file.set_string("positions", identity.positions);
+    if (!identity.interventions.empty()) file.set_string("interventions", identity.interventions);
+    if (identity.has_gradients()) {
+        file.set_string("metric", identity.metric);
+        file.set_string("metric_run", identity.metric_run);
+    }
     file.set_string("tool_version", MICROTOME_VERSION);
     file.set_integer("prompts_done", 0);
 }
@@ -57,6 +62,10 @@ void write_contents(h5::File& file, const StoreIdentity& identity, std::span<con
     if (plan.labels)
         for (const char* path : {label_path, group_path})
             file.create_extendible(path, h5::Type::string, {}, {chunk_rows(16, plan.prompts), 0});
+    if (identity.has_gradients()) {
+        file.create_extendible(question_path, h5::Type::string, {}, {chunk_rows(16, plan.prompts), 0});
+        file.create_extendible(metric_path, h5::Type::float64, {}, {chunk_rows(8, plan.prompts), 0});
+    }
     const std::vector<std::int64_t> zero{0};
     for (const char* path : {offsets_path, offsets2_path})
         file.create_extendible(path, h5::Type::int64, {}, {chunk_rows(8, plan.prompts ? plan.prompts + 1 : 0), 0}).append(1, zero.data());
@@ -89,21 +98,25 @@ void write_empty_store(const std::filesystem::path& part, const StoreIdentity& i
 void check_same_run(const StoreReader& file, const StoreIdentity& identity, std::span<const StoreSite> sites) {
     const StoreIdentity& old = file.identity();
     const auto same = [&](const char* name, const std::string& ours, const std::string& theirs) {
-        if (ours != theirs) throw Error(file.name() + ": attribute " + name, ours + " (this run)", theirs);
+        const auto shown = [](const std::string& value) { return value.empty() ? "none" : value; };
+        if (ours != theirs) throw Error(file.name() + ": attribute " + name, shown(ours) + " (this run)", shown(theirs));
     };
     same("model_sha256", identity.model_sha256, old.model_sha256);
     same("processing", identity.processing, old.processing);
     same("dtype", identity.dtype, old.dtype);
     same("tokenizer_sha256", identity.tokenizer_sha256, old.tokenizer_sha256);
     same("positions", identity.positions, old.positions);
+    same("metric", identity.metric, old.metric);
+    same("metric_run", identity.metric_run, old.metric_run);
+    same("interventions", identity.interventions, old.interventions);
     for (const StoreSite& site : sites) {
-        const auto found = std::find_if(file.sites().begin(), file.sites().end(), [&](const StoreSite& s) { return s.name == site.name; });
-        if (found == file.sites().end()) throw Error(file.name(), "site " + site.name + " (this run)", "a store without it");
-        if (text_of(site) != text_of(*found)) throw Error(file.name() + ": " + site.name, text_of(site) + " (this run)", text_of(*found));
+        const StoreSite* found = file.find(site.key());
+        if (!found) throw Error(file.name(), "site " + site.key() + " (this run)", "a store without it");
+        if (text_of(site) != text_of(*found)) throw Error(file.name() + ": " + site.key(), text_of(site) + " (this run)", text_of(*found));
     }
     for (const StoreSite& site : file.sites())
-        if (std::none_of(sites.begin(), sites.end(), [&](const StoreSite& s) { return s.name == site.name; }))
-            throw Error(file.name(), "only the sites of this run", "also " + site.name);
+        if (std::none_of(sites.begin(), sites.end(), [&](const StoreSite& s) { return s.key() == site.key(); }))
+            throw Error(file.name(), "only the sites of this run", "also " + site.key());
 }
 
 static std::string megabytes(std::uint64_t bytes) {

@@ -77,10 +77,10 @@ StoreReader::StoreReader(const std::filesystem::path& file) : StoreReader(h5::Fi
 
 StoreReader::StoreReader(std::span<const std::byte> image, const std::string& shown) : StoreReader(h5::File::from_image(image, shown)) {}
 
-StoreReader::StoreReader(h5::File file)
-    : file_(std::move(file)), identity_(read_identity()), activations_(file_.group(activations_path)), prompts_(file_.group(prompts_path)) {
+StoreReader::StoreReader(h5::File file) : file_(std::move(file)), identity_(read_identity()), prompts_(file_.group(prompts_path)) {
     read_offsets();
-    read_sites();
+    read_sites(file_.group(activations_path), false);
+    if (file_.has(gradients_path)) read_sites(file_.group(gradients_path), true);
 }
 
 StoreIdentity StoreReader::read_identity() {
@@ -89,12 +89,12 @@ StoreIdentity StoreReader::read_identity() {
     const std::int64_t schema = file_.get_integer("schema");
     if (schema != store_schema) throw Error(name() + ": attribute schema", std::to_string(store_schema), std::to_string(schema));
     tool_version_ = file_.get_string("tool_version");
-    return {file_.get_string("model"),
-            file_.get_string("model_sha256"),
-            file_.get_string("processing"),
-            file_.get_string("dtype"),
-            file_.get_string("tokenizer_sha256"),
-            file_.has_attribute("positions") ? file_.get_string("positions") : all_positions};
+    const auto optional = [&](const char* name, const char* otherwise) {
+        return file_.has_attribute(name) ? file_.get_string(name) : otherwise;
+    };
+    return {file_.get_string("model"), file_.get_string("model_sha256"),     file_.get_string("processing"),
+            file_.get_string("dtype"), file_.get_string("tokenizer_sha256"), optional("positions", all_positions),
+            optional("metric", ""),    optional("metric_run", ""),           optional("interventions", "")};
 }
 
 void StoreReader::read_offsets() {
@@ -115,6 +115,10 @@ void StoreReader::read_offsets() {
             throw Error(data.subject(), std::to_string(rows) + " rows, as the offsets say", std::to_string(data.rows()));
     };
     if (chosen()) expect_rows(file_.dataset(positions_path), h5::Type::int32, offsets_.back());
+    if (identity_.has_gradients()) {
+        expect_rows(file_.dataset(question_path), h5::Type::string, prompts);
+        expect_rows(file_.dataset(metric_path), h5::Type::float64, prompts);
+    }
     labelled_ = file_.has(label_path);
     for (const char* path : {label_path, group_path})
         if (labelled_) expect_rows(file_.dataset(path), h5::Type::string, prompts);
@@ -125,12 +129,13 @@ void StoreReader::read_offsets() {
     }
 }
 
-void StoreReader::read_sites() {
-    std::vector<std::string> names = activations_.names();
+void StoreReader::read_sites(const h5::Group& group, bool gradients) {
+    std::vector<std::string> names = group.names();
     std::sort(names.begin(), names.end(), natural_less);
     for (const std::string& name : names) {
-        h5::Dataset data = activations_.dataset(name);
+        h5::Dataset data = group.dataset(name);
         StoreSite site = describe(data, name);
+        site.gradient = gradients;
         const std::uint64_t rows = (site.pairs ? offsets2_ : offsets_).back();
         if (data.rows() < rows)
             throw Error(data.subject(), std::to_string(rows) + " rows, as the offsets say", std::to_string(data.rows()));
@@ -139,12 +144,17 @@ void StoreReader::read_sites() {
     }
 }
 
-std::size_t StoreReader::index(const std::string& site) const {
-    for (std::size_t i = 0; i < sites_.size(); ++i)
-        if (sites_[i].name == site) return i;
+const StoreSite* StoreReader::find(const std::string& key) const {
+    for (const StoreSite& site : sites_)
+        if (site.key() == key) return &site;
+    return nullptr;
+}
+
+std::size_t StoreReader::index(const std::string& key) const {
+    if (const StoreSite* site = find(key)) return static_cast<std::size_t>(site - sites_.data());
     std::string all;
-    for (const StoreSite& known : sites_) all += (all.empty() ? "" : ", ") + known.name;
-    throw Error(name(), "one of the sites " + (all.empty() ? "(none)" : all), site);
+    for (const StoreSite& known : sites_) all += (all.empty() ? "" : ", ") + known.key();
+    throw Error(name(), "one of the sites " + (all.empty() ? "(none)" : all), key);
 }
 
 std::uint64_t StoreReader::length(std::size_t prompt) const {
@@ -173,6 +183,16 @@ StorePrompt StoreReader::prompt(std::size_t prompt) const {
         out.label = file_.dataset(label_path).read_strings(prompt, 1).front();
         out.group = file_.dataset(group_path).read_strings(prompt, 1).front();
     }
+    if (identity_.has_gradients()) {
+        out.question = file_.dataset(question_path).read_strings(prompt, 1).front();
+        file_.dataset(metric_path).read_rows(prompt, 1, &out.metric);
+    }
+    return out;
+}
+
+std::vector<double> StoreReader::metrics() const {
+    std::vector<double> out(identity_.has_gradients() ? prompts() : 0);
+    if (!out.empty()) file_.dataset(metric_path).read_rows(0, out.size(), out.data());
     return out;
 }
 

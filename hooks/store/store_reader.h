@@ -24,18 +24,24 @@ class StoreReader {
     bool chosen() const { return identity_.positions != "all"; }
     bool labelled() const { return labelled_; }
     const std::string& tool_version() const { return tool_version_; }
+    /// Activations, then gradients.
     const std::vector<StoreSite>& sites() const { return sites_; }
-    /// An Error that lists what is stored where `site` is not.
-    const StoreSite& site(const std::string& name) const { return sites_[index(name)]; }
+    /// By the site's key. An Error that lists what is stored where it is not.
+    const StoreSite& site(const std::string& key) const { return sites_[index(key)]; }
+    /// nullptr where it is not there.
+    const StoreSite* find(const std::string& key) const;
 
     std::size_t prompts() const { return offsets_.size() - 1; }
     std::uint64_t length(std::size_t prompt) const;
     StorePrompt prompt(std::size_t prompt) const;
+    /// The metric of each prompt; empty where there are no gradients.
+    std::vector<double> metrics() const;
     /// Rows of prompt p are [offsets[p], offsets[p + 1]); of a site of pairs: offsets2.
     const std::vector<std::uint64_t>& offsets() const { return offsets_; }
     const std::vector<std::uint64_t>& offsets2() const { return offsets2_; }
 
-    /// One prompt at one site: (length, row shape…), or (query, key, row shape…) for pairs. T: float, double; Half from a float16 store.
+    /// One prompt at one site (its key): (length, row shape…), or (query, key, row shape…) for pairs. T: float, double; Half from a float16
+    /// store.
     template <h5::Number T>
     h5::Array<T> read(const std::string& site, std::size_t prompt) const {
         const std::size_t i = index(site);
@@ -57,15 +63,15 @@ class StoreReader {
     explicit StoreReader(h5::File file);
     StoreIdentity read_identity();
     void read_offsets();
-    void read_sites();
-    std::size_t index(const std::string& site) const;
+    void read_sites(const h5::Group& group, bool gradients);
+    std::size_t index(const std::string& key) const;
     h5::Shape shape_of(std::size_t index, std::size_t prompt) const;
     void check_rows(std::size_t index, std::uint64_t first, std::uint64_t count) const;
 
     h5::File file_;
     std::string tool_version_;
     StoreIdentity identity_;
-    h5::Group activations_, prompts_;
+    h5::Group prompts_;
     std::vector<std::uint64_t> offsets_, offsets2_;
     bool labelled_ = false;
     std::vector<StoreSite> sites_;

@@ -11,6 +11,7 @@
 #include "hooks/store/h5.h"
 #include "hooks/store/store.h"
 #include "hooks/store/store_column.h"
+#include "hooks/store/store_prompts.h"
 
 namespace microtome {
 
@@ -50,15 +51,10 @@ class StoreWriter {
     void finish();
 
   private:
-    struct End {
-        std::uint64_t tokens = 0, pairs = 0;
-    };
     void open();
-    void open_prompts();
     void truncate();
     void check_open();  // opens a finished store again
     void check_complete() const;
-    void check_prompt(const StorePrompt& prompt) const;
     void flush_rows(bool tail);
     template <class T>
     void append_rows(std::size_t site, const T* rows, std::uint64_t count);
@@ -69,12 +65,11 @@ class StoreWriter {
     StoreIdentity identity_;
     std::vector<StoreSite> sites_;
     std::optional<h5::File> h5_;
-    std::optional<h5::Dataset> texts_, ids_, offsets_, offsets2_;
-    std::optional<h5::Dataset> positions_, labels_, groups_;  // where the file has them
+    std::optional<PromptColumns> prompts_;
     std::vector<StoreColumn> columns_;
     std::uint64_t done_ = 0;
-    std::vector<End> ends_;  // rows up to prompt done_ + i
-    bool finished_ = false;  // NAME.h5 is there: finished, or resumed and nothing was added yet
+    std::vector<StoreEnd> ends_;  // rows up to prompt done_ + i
+    bool finished_ = false;       // NAME.h5 is there: finished, or resumed and nothing was added yet
     bool failed_ = false, deflated_ = false;
     std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
 };
