@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "analyses/cache.h"
 #include "analyses/session_impl.h"
+#include "analyses/store_batch.h"
 #include "hooks/store/store.h"
 
 namespace microtome {
@@ -18,7 +18,7 @@ struct CachePlan {
     std::vector<SiteRef> refs;
     std::vector<StoreSite> sites;  // as refs
     StorePlan sizes;
-    std::vector<std::pair<std::size_t, std::size_t>> batches;  // [first, last) prompts
+    Batches batches;
     CacheEstimate estimate;
 };
 

@@ -5,10 +5,9 @@
 #include <algorithm>
 
 #include "analyses/cache_plan.h"
-#include "analyses/session_impl.h"
+#include "analyses/store_batch.h"
 #include "core/base/error.h"
 #include "hooks/edit_axes.h"
-#include "hooks/store/store_writer.h"
 
 namespace microtome {
 Capture::Capture(const Session& session, const std::vector<std::string>& sites, std::filesystem::path out, const std::string& type)
@@ -43,13 +42,12 @@ Tensor Capture::rows_of(std::size_t site, std::int64_t length) const {
 }
 
 void Capture::write(const std::vector<std::int64_t>& ids, const std::string& text) const {
-    const ModelFacts& f = session_.facts();
     StorePrompt prompt{text, {ids.begin(), ids.end()}};
     StorePlan sizes;
     sizes.add(prompt);
     std::vector<StoreSite> sites;
     for (SiteRef ref : refs_) sites.push_back(store_site(ref, session_.impl().model.config, store_type(type_)));
-    StoreWriter writer(out_, {f.name, f.sha256, f.processing, f.dtype, session_.impl().tokenizer_sha256}, sites, {false, 0, sizes});
+    StoreWriter writer(out_, store_identity(session_), sites, {false, 0, sizes});
     writer.add_prompts(std::span(&prompt, 1));
     auto length = static_cast<std::int64_t>(ids.size());
     for (std::size_t s = 0; s < refs_.size(); ++s) {

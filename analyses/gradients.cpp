@@ -4,178 +4,178 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "analyses/cache_plan.h"
 #include "analyses/question.h"
 #include "core/base/error.h"
 #include "hooks/attribution.h"
-#include "hooks/edit_axes.h"
 #include "hooks/patching.h"
 #include "hooks/recorder.h"
-#include "hooks/store/store_writer.h"
+#include "hooks/store/store_reader.h"
 
 namespace microtome {
 namespace {
 
 struct Row {
-    std::vector<std::int64_t> ids, clean;
+    std::vector<std::int64_t> clean;
     Question question;
 };
 
-// One row of a site as the store has it: (token, …), or (query, key, head).
-Tensor stored(const Tensor& x, SiteRef ref, std::int64_t row) {
-    Tensor one = x.detach().select(0, row);
-    if (pairs_positions(ref.site)) one = one.permute({1, 2, 0});
-    return one.to(at::kCPU, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat).contiguous();
+struct Plan {
+    Metric metric;
+    std::vector<SiteRef> refs;
+    std::vector<StoreSite> sites;  // the activations of refs, then their gradients
+    std::vector<Row> rows;
+    std::vector<std::vector<std::int64_t>> ids;  // as they are run
+    std::vector<StorePrompt> prompts;            // without the metric's value
+    std::vector<PromptTokens> tokens;            // for interventions
+    StorePlan sizes;
+    Batches batches;
+};
+
+// All that decides a prompt's metric, besides the model and what it reads of the run itself.
+std::string question_text(const Metric& metric, const Row& row) {
+    Json out = Json::object();
+    if (metric.needs_answer()) out["answer"] = row.question.answers;
+    if (metric.needs_foil()) out["foil"] = row.question.foils;
+    if (!row.question.words.empty()) out["words"] = row.question.words;
+    if (!row.question.roles.empty()) out["roles"] = row.question.roles;
+    if (metric.needs_clean()) out["clean"] = row.clean;
+    return out.dump();
+}
+
+// Neighbours of one length run together. A function of the prompts and batch_tokens alone: a resumed run makes the same batches.
+Batches plan_batches(const Plan& plan, std::int64_t batch_tokens) {
+    Batches batches;
+    for (std::size_t first = 0, last = 0; first < plan.ids.size(); first = last) {
+        const std::size_t length = plan.ids[first].size();
+        for (last = first + 1; last < plan.ids.size() && plan.ids[last].size() == length; ++last)
+            if (static_cast<std::int64_t>((last - first + 1) * length) > batch_tokens) break;
+        batches.emplace_back(first, last);
+    }
+    return batches;
+}
+
+Plan plan_gradients(const Session& session, const GradientRequest& request) {
+    Plan plan;
+    plan.metric = choose_metric(request.metric, request.metric_expr);
+    plan.refs = match_sites(session.impl().model.config, request.sites);
+    if (!plan.metric.differentiable()) throw Error("metric", "one with a gradient", "rank counts tokens");
+    if (request.pairs.empty()) throw Error("prompts", "at least one pair (--pairs FILE, or --clean, --corrupt, --answer, --foil)", "none");
+    for (bool gradient : {false, true})
+        for (SiteRef ref : plan.refs) {
+            plan.sites.push_back(store_site(ref, session.impl().model.config, store_type(request.store)));
+            plan.sites.back().gradient = gradient;
+        }
+    for (const PromptPair& pair : request.pairs) {
+        ResolvedPair resolved = resolve(session, pair, plan.metric.needs_answer(), plan.metric.needs_foil());
+        plan.tokens.push_back({resolved.clean, pair.spans});
+        plan.ids.push_back(request.corrupt ? resolved.corrupt : resolved.clean);
+        plan.rows.push_back({resolved.clean, question_of(session, plan.metric, pair, resolved)});
+        const auto& ids = plan.ids.back();
+        plan.prompts.push_back({request.corrupt ? pair.corrupt : pair.clean, {ids.begin(), ids.end()}, {}, pair.label, pair.group});
+        plan.prompts.back().question = question_text(plan.metric, plan.rows.back());
+        plan.sizes.add(plan.prompts.back());
+    }
+    plan.batches = plan_batches(plan, request.batch_tokens);
+    return plan;
 }
 
 class Backward {
   public:
-    Backward(Session& session, const GradientRequest& request)
-        : session_(session),
-          model_(session.impl().model),
-          request_(request),
-          metric_(choose_metric(request.metric, request.metric_expr)),
-          refs_(match_sites(model_.config, request.sites)),
-          edits_(make_rows()) {
-        if (!metric_.differentiable()) throw Error("metric", "one with a gradient", "rank counts tokens");
-    }
+    Backward(Session& session, Plan& plan) : model_(session.impl().model), plan_(plan), edits_(edits_for(session, plan.tokens)) {}
 
-    GradientOutcome run(Progress& progress) {
-        GradientOutcome out;
-        StorePlan sizes;
-        for (std::size_t i = 0; i < rows_.size(); ++i) sizes.add(prompt(i));
-        const ModelFacts& f = session_.facts();
-        StoreWriter writer(request_.out, {f.name, f.sha256, f.processing, f.dtype, session_.impl().tokenizer_sha256}, store_sites(),
-                           {false, 0, sizes});
-        double sum = 0;
-        for (std::size_t first = 0, last = 0; first < rows_.size(); first = last) {
-            if (progress.stopped()) {
-                writer.flush_done();
-                throw Cancelled();
-            }
-            last = end_of_batch(first);
-            sum += batch(first, last, writer);
-            out.prompts = last;
-            progress.step(static_cast<std::int64_t>(last), static_cast<std::int64_t>(rows_.size()), "prompts");
+    const Edits& edits() const { return edits_; }
+
+    StoreBatch operator()(std::size_t first, std::size_t last) {
+        std::vector<const Question*> asked;
+        for (std::size_t i = first; i < last; ++i) asked.push_back(&plan_.rows[i].question);
+        MetricBatch reading(plan_.metric, asked, static_cast<std::int64_t>(plan_.ids[first].size()));
+        if (plan_.metric.needs_clean()) run_clean(first, last, reading);
+        StoreBatch batch;
+        batch.prompts.assign(plan_.prompts.begin() + static_cast<std::ptrdiff_t>(first),
+                             plan_.prompts.begin() + static_cast<std::ptrdiff_t>(last));
+        batch.rows.resize(plan_.sites.size());
+        const Tensor ids = ids_of(first, last, false);
+        for (const auto& pass : gradient_passes(plan_.refs)) {
+            c10::AutoGradMode with_gradients(true);
+            Recorder recorder(pass, true);
+            edits_.enter({ids, numbers(first, last)});
+            Chain chain({edits_.empty() ? nullptr : &edits_, &recorder});
+            const Tensor metrics = reading(logits_at(model_, ids, &chain, reading.positions()));
+            const std::vector<double> values = numbers_of(metrics);
+            for (std::size_t i = 0; i < values.size(); ++i) batch.prompts[i].metric = values[i];
+            if (metrics.requires_grad()) metrics.sum().backward();
+            for (SiteRef ref : pass) keep(ref, recorder, batch);
         }
-        edits_.check_fired();
-        writer.finish();
-        out.tokens = sizes.tokens;
-        out.sites = refs_.size();
-        out.metric = sum / static_cast<double>(rows_.size());
-        return out;
+        for (std::size_t i = first; i < last; ++i) plan_.rows[i].question.clean_logits = Tensor();
+        return batch;
     }
 
   private:
-    Edits make_rows() {
-        if (request_.pairs.empty())
-            throw Error("prompts", "at least one pair (--pairs FILE, or --clean, --corrupt, --answer, --foil)", "none");
-        std::vector<PromptTokens> tokens;
-        for (const PromptPair& pair : request_.pairs) {
-            ResolvedPair resolved = resolve(session_, pair, metric_.needs_answer(), metric_.needs_foil());
-            rows_.push_back(
-                {request_.corrupt ? resolved.corrupt : resolved.clean, resolved.clean, question_of(session_, metric_, pair, resolved)});
-            tokens.push_back({resolved.clean, pair.spans});
-        }
-        return edits_for(session_, tokens);
-    }
-
-    StorePrompt prompt(std::size_t i) const {
-        const PromptPair& pair = request_.pairs[i];
-        return {request_.corrupt ? pair.corrupt : pair.clean, {rows_[i].ids.begin(), rows_[i].ids.end()}};
-    }
-
-    // Activations first, then their gradients.
-    std::vector<StoreSite> store_sites() const {
-        std::vector<StoreSite> sites;
-        for (bool gradient : {false, true})
-            for (SiteRef ref : refs_) {
-                sites.push_back(store_site(ref, model_.config, store_type(request_.store)));
-                sites.back().gradient = gradient;
-            }
-        return sites;
-    }
-
-    // Neighbours of one length run together.
-    std::size_t end_of_batch(std::size_t first) const {
-        std::size_t last = first + 1, length = rows_[first].ids.size();
-        while (last < rows_.size() && rows_[last].ids.size() == length &&
-               static_cast<std::int64_t>((last - first + 1) * length) <= request_.batch_tokens)
-            ++last;
-        return last;
-    }
-
-    Tensor ids(std::size_t first, std::size_t last, bool clean) const {
+    Tensor ids_of(std::size_t first, std::size_t last, bool clean) const {
         std::vector<std::vector<std::int64_t>> rows;
-        for (std::size_t i = first; i < last; ++i) rows.push_back(clean ? rows_[i].clean : rows_[i].ids);
+        for (std::size_t i = first; i < last; ++i) rows.push_back(clean ? plan_.rows[i].clean : plan_.ids[i]);
         return ids_tensor(rows);
     }
 
-    std::vector<std::size_t> numbers(std::size_t first, std::size_t last) const {
+    static std::vector<std::size_t> numbers(std::size_t first, std::size_t last) {
         std::vector<std::size_t> out;
         for (std::size_t i = first; i < last; ++i) out.push_back(i);
         return out;
     }
 
-    // The sum of the rows' metrics.
-    double batch(std::size_t first, std::size_t last, StoreWriter& writer) {
-        std::vector<const Question*> asked;
-        for (std::size_t i = first; i < last; ++i) asked.push_back(&rows_[i].question);
-        MetricBatch reading(metric_, asked, static_cast<std::int64_t>(rows_[first].ids.size()));
-        if (metric_.needs_clean()) {
-            edits_.enter({ids(first, last, true), numbers(first, last)});
-            Tensor clean = logits_at(model_, ids(first, last, true), edits_.empty() ? nullptr : &edits_, reading.positions());
-            for (std::size_t i = first; i < last; ++i)
-                rows_[i].question.clean_logits = clean[static_cast<std::int64_t>(i - first)].narrow(0, 0, reading.count(i - first)).clone();
-        }
-        std::vector<StorePrompt> prompts;
-        for (std::size_t i = first; i < last; ++i) prompts.push_back(prompt(i));
-        writer.add_prompts(prompts);
-        double sum = 0;
-        for (const auto& pass : gradient_passes(refs_)) {
-            c10::AutoGradMode with_gradients(true);
-            Recorder recorder(pass, true);
-            edits_.enter({ids(first, last, false), numbers(first, last)});
-            Chain chain({edits_.empty() ? nullptr : &edits_, &recorder});
-            Tensor total = reading(logits_at(model_, ids(first, last, false), &chain, reading.positions())).sum();
-            sum = total.item<double>();
-            if (total.requires_grad()) total.backward();
-            for (SiteRef ref : pass)
-                for (std::size_t i = 0; i < last - first; ++i) write(ref, recorder, static_cast<std::int64_t>(i), writer);
-        }
-        writer.batch_done();
-        return sum;
+    // KL is measured from the clean run.
+    void run_clean(std::size_t first, std::size_t last, const MetricBatch& reading) {
+        const Tensor ids = ids_of(first, last, true);
+        edits_.enter({ids, numbers(first, last)});
+        const Tensor clean = logits_at(model_, ids, edits_.empty() ? nullptr : &edits_, reading.positions());
+        for (std::size_t i = first; i < last; ++i)
+            plan_.rows[i].question.clean_logits =
+                clean[static_cast<std::int64_t>(i - first)].narrow(0, 0, reading.count(i - first)).clone();
     }
 
-    void write(SiteRef ref, const Recorder& recorder, std::int64_t row, StoreWriter& writer) const {
-        auto site = static_cast<std::size_t>(std::find(refs_.begin(), refs_.end(), ref) - refs_.begin());
-        for (bool gradient : {false, true}) {
-            Tensor x = stored(gradient ? recorder.gradient(ref) : recorder.at(ref), ref, row);
-            auto count = static_cast<std::uint64_t>(x.size(0) * (pairs_positions(ref.site) ? x.size(1) : 1));
-            std::size_t column = site + (gradient ? refs_.size() : 0);
-            if (x.scalar_type() == at::kDouble)
-                writer.append(column, x.const_data_ptr<double>(), count);
-            else
-                writer.append(column, x.const_data_ptr<float>(), count);
-        }
+    void keep(SiteRef ref, const Recorder& recorder, StoreBatch& batch) const {
+        const auto site = static_cast<std::size_t>(std::find(plan_.refs.begin(), plan_.refs.end(), ref) - plan_.refs.begin());
+        for (bool gradient : {false, true})
+            for (std::size_t i = 0; i < batch.prompts.size(); ++i)
+                batch.rows[site + (gradient ? plan_.refs.size() : 0)].push_back(
+                    store_rows(gradient ? recorder.gradient(ref) : recorder.at(ref), ref, static_cast<std::int64_t>(i),
+                               static_cast<std::int64_t>(batch.prompts[i].ids.size())));
     }
 
-    Session& session_;
     const Transformer& model_;
-    const GradientRequest& request_;
-    Metric metric_;
-    std::vector<SiteRef> refs_;
-    std::vector<Row> rows_;
+    Plan& plan_;
     Edits edits_;
 };
+
+// Of all prompts, those of an earlier run too.
+double mean_metric(const std::filesystem::path& file) {
+    const std::vector<double> values = StoreReader(file).metrics();
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
 
 }  // namespace
 
 GradientOutcome write_gradients(Session& session, const GradientRequest& request, Progress& progress) {
     c10::AutoGradMode without_gradients(false);
     if (request.batch_tokens < 1) throw Error("batch-tokens", "a number ≥ 1", std::to_string(request.batch_tokens));
-    return Backward(session, request).run(progress);
+    if (request.compress < 0 || request.compress > 9) throw Error("--compress", "0 (off) to 9", std::to_string(request.compress));
+    Plan plan = plan_gradients(session, request);
+    Backward backward(session, plan);
+    if (request.compress == 0) check_room_for_store(request.out, store_bytes(plan.sites, plan.sizes));
+    StoreIdentity identity = store_identity(session);
+    identity.metric = plan.metric.name;
+    identity.metric_run = request.corrupt ? "corrupt" : "clean";
+    StoreWriter writer(request.out, identity, plan.sites, {request.resume, request.compress, plan.sizes, stops_of(plan.batches)});
+    writer.check_prompts(plan.prompts);
+    const std::uint64_t done = writer.prompts_done();
+    write_batches(writer, plan.sites, plan.batches, plan.ids, std::ref(backward), progress);
+    if (done < plan.prompts.size()) backward.edits().check_fired();
+    writer.finish();
+    return {plan.sizes.prompts, plan.sizes.tokens, plan.refs.size(), mean_metric(request.out)};
 }
 
 }  // namespace microtome

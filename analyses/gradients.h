@@ -17,7 +17,9 @@ struct GradientRequest {
     std::filesystem::path out;       // NAME.h5
     std::string metric = "logit_diff", metric_expr;
     std::string store = "float32";
-    std::int64_t batch_tokens = 4096;  // tokens of one pass, at most (but at least one prompt)
+    int compress = 0;  // 0: not; 1 to 9: deflate
+    bool resume = false;
+    std::int64_t batch_tokens = 4096;  // tokens of one pass, at most (but at least one prompt); bits depend on it
 };
 
 struct GradientOutcome {
@@ -25,8 +27,8 @@ struct GradientOutcome {
     double metric = 0;  // mean over prompts
 };
 
-/// A prompt's gradient is that of its own metric, not of the mean. Memory holds one batch at a time. Cancelled leaves NAME.h5.part with the
-/// batches that are finished.
+/// A prompt's gradient is that of its own metric, not of the mean. Memory holds two batches at a time: one is written while the next is
+/// computed. Room on the disk, kills and Cancelled are as in write_cache; resuming asks for the same metric of the same pairs.
 GradientOutcome write_gradients(Session& session, const GradientRequest& request, Progress& progress);
 
 }  // namespace microtome

@@ -40,8 +40,8 @@ void run(const Options& options, const Common& common) {
 }  // namespace
 
 void add_gradients(CLI::App& app, Common& common) {
-    auto* command =
-        app.add_subcommand("gradients", "Write the gradient of a metric by each activation to an HDF5 store, beside the activations");
+    auto* command = app.add_subcommand(
+        "gradients", "Write the gradient of a metric by each activation to an HDF5 store, beside the activations; resumable");
     auto options = std::make_shared<Options>();
     command->add_option("--pairs", options->pairs, "Prompt file: JSONL or CSV with clean, corrupt, answer, foil");
     command->add_option("--clean", options->pair.clean, "The clean prompt");
@@ -56,7 +56,9 @@ void add_gradients(CLI::App& app, Common& common) {
     command->add_option("--metric-expr", options->request.metric_expr, "Or an expression: logit(answer) - logit(foil)");
     command->add_option("--out", options->out, "HDF5 file to write; NAME.h5.part while it grows")->required();
     command->add_option("--store", options->request.store, "float16, float32 or float64 on disk");
-    command->add_option("--batch-tokens", options->request.batch_tokens, "Tokens in one pass, at most");
+    command->add_option("--compress", options->request.compress, "Deflate level, 1 to 9 (0: off)");
+    command->add_option("--batch-tokens", options->request.batch_tokens, "Tokens in one pass, at most; bits depend on it");
+    command->add_flag("--resume", options->request.resume, "Go on where an earlier run stopped");
     add_intervention_option(*command, options->interventions);
     add_model_options(*command, common);
     command->add_flag("--json", common.json, "One JSON object on standard output");
