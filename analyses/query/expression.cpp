@@ -13,9 +13,9 @@ namespace microtome::query {
 namespace {
 
 constexpr int deepest = 100;
-const std::vector<std::string> variables{"position", "length", "id", "prompt"};
+const std::vector<std::string> variables{"position", "length", "id", "prompt", "metric"};
 const std::vector<std::string> texts{"token", "text", "label", "group"};
-const std::vector<std::string> functions{"norm", "max", "min", "mean", "sum", "abs"};
+const std::vector<std::string> functions{"norm", "max", "min", "mean", "sum", "abs", "grad"};
 
 bool one_of(const std::string& text, const std::vector<std::string>& known) {
     return std::find(known.begin(), known.end(), text) != known.end();
@@ -30,7 +30,7 @@ class Parser {
         if (word().is("top")) {
             if (is_condition(out.root)) refuse(word(), "a number before top, such as L2.mlp_post[117]");
             take();
-            out.top = count();
+            out.top = whole_number(1, 10'000'000, "a count from 1 to 10000000");
             if (accept("where")) out.where = std::make_unique<Node>(condition(disjunction(0)));
         } else if (!is_condition(out.root)) {
             refuse(word(), "a comparison (> 0.5), or top and a count");
@@ -56,7 +56,7 @@ class Parser {
     [[noreturn]] static void refuse(const Node& node, const std::string& expected, const std::string& got) {
         throw Error(at_column(node.column), expected, got);
     }
-    Node node(Kind kind) const { return {kind, word().column, 0, {}, {}, {}, {}, -1, {}, {}, 0}; }
+    Node node(Kind kind) const { return {kind, word().column, 0, {}, {}, {}, {}, -1, {}, {}, 0, false}; }
     static Node condition(Node made) {
         if (!is_condition(made)) refuse(made, "a condition", "a number");
         return made;
@@ -66,7 +66,7 @@ class Parser {
         return made;
     }
     static Node joined_by(Kind kind, Node left, Node right) {
-        Node out{kind, left.column, 0, {}, {}, {}, {}, -1, {}, {}, 0};
+        Node out{kind, left.column, 0, {}, {}, {}, {}, -1, {}, {}, 0, false};
         out.children.push_back(std::move(left));
         out.children.push_back(std::move(right));
         return out;
@@ -75,12 +75,12 @@ class Parser {
         if (depth > deepest) throw Error(at_column(word().column), "at most 100 levels", "more");
     }
 
-    std::uint64_t count() {
+    std::uint64_t whole_number(std::uint64_t least, std::uint64_t most, const std::string& expected) {
         const Word& at = word();
         std::uint64_t value = 0;
         const char* end = at.text.data() + at.text.size();
-        if (at.kind != Word::number || std::from_chars(at.text.data(), end, value).ptr != end || value == 0 || value > 10'000'000)
-            refuse(at, "a count from 1 to 10000000");
+        const auto [stop, error] = std::from_chars(at.text.data(), end, value);
+        if (at.kind != Word::number || stop != end || error != std::errc() || value < least || value > most) refuse(at, expected);
         take();
         return value;
     }
@@ -166,6 +166,7 @@ class Parser {
             return out;
         }
         if (word().kind != Word::name) refuse(word(), "a number, an activation (L3H1.pattern[prev]) or a condition");
+        if (word().is("grad")) return gradient();
         if (one_of(word().text, functions)) return function(depth);
         if (one_of(word().text, variables)) {
             Node out = node(Kind::variable);
@@ -184,6 +185,17 @@ class Parser {
         expect(")");
         const bool list = one_of(out.text, {"max", "min"});
         if (!list && out.children.size() > 1) refuse(out, out.text + " of one argument", std::to_string(out.children.size()));
+        return out;
+    }
+
+    Node gradient() {
+        const std::size_t column = take().column;
+        expect("(");
+        if (word().kind != Word::name) refuse(word(), "an activation (L3H1.z[5])");
+        Node out = activation();
+        expect(")");
+        out.column = column;
+        out.gradient = true;
         return out;
     }
 
@@ -212,13 +224,7 @@ class Parser {
         if (accept("prev")) return {Index::prev, 0};
         if (accept("self")) return {Index::self, 0};
         if (accept("first")) return {Index::number, 0};
-        const Word& at = word();
-        std::uint64_t value = 0;
-        const char* end = at.text.data() + at.text.size();
-        if (at.kind != Word::number || std::from_chars(at.text.data(), end, value).ptr != end)
-            refuse(at, "an index: a number from 0, prev, self or first");
-        take();
-        return {Index::number, value};
+        return {Index::number, whole_number(0, UINT64_MAX, "an index: a number from 0, prev, self or first")};
     }
 
     std::vector<Word> words_;

@@ -5,7 +5,8 @@
 //               number ("<" "<=" ">" ">=" "=" "!=") number, ("token" "text" "label" "group") ("=" "!=" "contains") "string"
 //   number    = + - * / of: 0.5, position, length, id, prompt, norm(VALUES), max(VALUES), min, mean, sum, abs(number), max(number,
 //   number…),
-//               a VALUE: L2.mlp_post[117], L3H1.pattern[prev], blocks.1.hook_resid_post[5]; VALUES: the same without the index in brackets
+//               a VALUE: L2.mlp_post[117], L3H1.pattern[prev], blocks.1.hook_resid_post[5], grad(L2.mlp_post[117]); VALUES: the same
+//               without the index in brackets
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ namespace microtome::query {
 
 enum class Kind {
     number,      // value
-    variable,    // text: position, length, id, prompt
-    activation,  // site, head, index
+    variable,    // text: position, length, id, prompt, metric
+    activation,  // site, head, index, gradient
     function,    // text, children
     negate,      // -a
     arithmetic,  // text: + - * /
@@ -46,7 +47,8 @@ struct Node {
     int head = -1;
     Index index;
     std::vector<Node> children;
-    std::size_t slot = 0;  // activations: number of the term (query.h)
+    std::size_t slot = 0;   // activations: number of the term (query.h)
+    bool gradient = false;  // of the store's metric, by this activation
 };
 
 struct Query {

@@ -45,6 +45,8 @@ class Question {
             throw Error(at_column(node.column), "the tokenizer of this store's model (--model), or id = NUMBER", "no tokenizer");
         if (node.kind == Kind::match && (node.text == "label" || node.text == "group") && !store_.labelled())
             throw Error(at_column(node.column), "a store of prompts with labels or groups", "one without");
+        if (node.kind == Kind::variable && node.text == "metric" && !store_.identity().has_gradients())
+            throw Error(at_column(node.column), "a store with gradients, which has their metric", "one of activations only");
         const bool takes_values = node.kind == Kind::function && node.text != "abs" && node.children.size() == 1;
         for (Node& child : node.children) bind(child, takes_values);
     }
@@ -70,6 +72,7 @@ class Question {
         if (name == "position") return static_cast<double>(place.position());
         if (name == "length") return static_cast<double>(place.length);
         if (name == "prompt") return static_cast<double>(place.prompt);
+        if (name == "metric") return place.text->metric;
         return place.text->ids[place.row];
     }
 

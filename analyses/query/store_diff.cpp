@@ -18,7 +18,9 @@ std::string text_of(const h5::Shape& shape) {
     return "(" + text + ")";
 }
 
-void check_prompts(const StoreReader& a, const StoreReader& b) {
+// How many of them are asked something else.
+std::uint64_t check_prompts(const StoreReader& a, const StoreReader& b) {
+    std::uint64_t other_questions = 0;
     const auto refuse = [&](const std::string& what, const std::string& expected, const std::string& got) {
         throw Error(b.name() + ": " + what, expected + " as in " + a.name(), got);
     };
@@ -32,7 +34,9 @@ void check_prompts(const StoreReader& a, const StoreReader& b) {
             if (one.ids[i] != two.ids[i])
                 refuse(name + ", token " + std::to_string(i), "id " + std::to_string(one.ids[i]), std::to_string(two.ids[i]));
         if (one.positions != two.positions) refuse(name, "the kept positions", "others");
+        other_questions += !one.question.empty() && !two.question.empty() && one.question != two.question;
     }
+    return other_questions;
 }
 
 // A row of a site as prompt, position and key.
@@ -71,7 +75,7 @@ class Sums {
     }
 
     SiteDiff result(const StoreReader& store, const StoreSite& site) const {
-        SiteDiff out{site.name, values_, different_, largest_, relative_, 0, 1, {}, {}};
+        SiteDiff out{site.key(), values_, different_, largest_, relative_, 0, 1, {}, {}};
         if (finite_ > 0) out.mean = sum_ / static_cast<double>(finite_);
         if (aa_ > 0 && bb_ > 0) out.cosine = ab_ / (std::sqrt(aa_) * std::sqrt(bb_));
         if ((aa_ > 0) != (bb_ > 0)) out.cosine = 0;
@@ -99,17 +103,11 @@ SiteDiff diff_site(const StoreReader& a, const StoreReader& b, const StoreSite& 
     for (std::uint64_t first = 0; first < rows; first += step) {
         progress.check();
         const std::uint64_t count = std::min(step, rows - first);
-        a.read_rows(site.name, first, count, x.data());
-        b.read_rows(site.name, first, count, y.data());
+        a.read_rows(site.key(), first, count, x.data());
+        b.read_rows(site.key(), first, count, y.data());
         for (std::uint64_t i = 0; i < count * width; ++i) sums.add(x[i], y[i], first * width + i);
     }
     return sums.result(a, site);
-}
-
-const StoreSite* find(const StoreReader& store, const std::string& name) {
-    for (const StoreSite& site : store.sites())
-        if (site.name == name) return &site;
-    return nullptr;
 }
 
 }  // namespace
@@ -125,22 +123,22 @@ double StoreDiff::largest() const {
 }
 
 StoreDiff diff_stores(const StoreReader& a, const StoreReader& b, double tolerance, Progress& progress) {
-    check_prompts(a, b);
     StoreDiff out;
+    out.other_questions = check_prompts(a, b);
     out.prompts = a.prompts();
     std::vector<const StoreSite*> both;
     for (const StoreSite& site : a.sites()) {
-        const StoreSite* other = find(b, site.name);
+        const StoreSite* other = b.find(site.key());
         if (!other) {
-            out.only_a.push_back(site.name);
+            out.only_a.push_back(site.key());
             continue;
         }
         if (other->shape != site.shape || other->pairs != site.pairs)
-            throw Error(b.name() + ": " + site.name, "rows of " + text_of(site.shape) + " as in " + a.name(), text_of(other->shape));
+            throw Error(b.name() + ": " + site.key(), "rows of " + text_of(site.shape) + " as in " + a.name(), text_of(other->shape));
         both.push_back(&site);
     }
     for (const StoreSite& site : b.sites())
-        if (!find(a, site.name)) out.only_b.push_back(site.name);
+        if (!a.find(site.key())) out.only_b.push_back(site.key());
     if (both.empty()) throw Error(b.name(), "a site that is in " + a.name() + " too", "none");
     for (const StoreSite* site : both) {
         out.sites.push_back(diff_site(a, b, *site, tolerance, progress));

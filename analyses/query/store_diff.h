@@ -20,7 +20,7 @@ struct Spot {
 
 /// Differences are |a - b|; equal infinities and two NaNs differ by 0, other pairs with one of them by infinity.
 struct SiteDiff {
-    std::string name;
+    std::string name;                          // the site's key
     std::uint64_t values = 0, different = 0;   // different: by more than the tolerance
     double largest = 0, largest_relative = 0;  // relative: to the larger of |a| and |b|
     double mean = 0;                           // of the finite differences |a - b|
@@ -31,7 +31,7 @@ struct SiteDiff {
 struct StoreDiff {
     std::vector<SiteDiff> sites;
     std::vector<std::string> only_a, only_b;
-    std::uint64_t prompts = 0;
+    std::uint64_t prompts = 0, other_questions = 0;  // other_questions: prompts whose metrics read other tokens; 0 without gradients
     bool equal() const;
     double largest() const;
 };

@@ -22,10 +22,12 @@ bool has_heads(const StoreSite& site) {
 const StoreSite& find(const StoreReader& store, const Node& node) {
     std::string all;
     for (const StoreSite& site : store.sites()) {
+        if (site.gradient != node.gradient) continue;
         if (site.name == node.site) return site;
         all += (all.empty() ? "" : ", ") + site.name;
     }
-    refuse(node, "a site of this store (" + all + ")", node.site);
+    if (node.gradient && all.empty()) refuse(node, "a store with gradients (microtome gradients writes one)", "one of activations only");
+    refuse(node, (node.gradient ? "a site whose gradient this store has (" : "a site of this store (") + all + ")", node.site);
 }
 
 }  // namespace
@@ -86,7 +88,7 @@ std::uint64_t Terms::load(std::uint64_t first, std::uint64_t last) {
         block.first = rows(block, first);
         const std::uint64_t count = rows(block, end) - block.first;
         block.values.resize(count * block.site->row_values());
-        store_.read_rows(block.site->name, block.first, count, block.values.data());
+        store_.read_rows(block.site->key(), block.first, count, block.values.data());
     }
     return end;
 }

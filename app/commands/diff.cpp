@@ -39,7 +39,11 @@ Json json_of(const query::Spot& spot) {
             {"index", spot.index},   {"a", number(spot.a)},       {"b", number(spot.b)}};
 }
 
-Json json_of(const query::StoreDiff& diff, const Options& options) {
+Json metric_json(const StoreIdentity& store) {
+    return store.has_gradients() ? Json{{"metric", store.metric}, {"run", store.metric_run}} : Json(nullptr);
+}
+
+Json json_of(const query::StoreDiff& diff, const StoreIdentity& a, const StoreIdentity& b, const Options& options) {
     Json sites = Json::array();
     for (const query::SiteDiff& site : diff.sites) {
         Json json{{"site", site.name},
@@ -53,15 +57,24 @@ Json json_of(const query::StoreDiff& diff, const Options& options) {
         json["at_relative"] = site.largest_relative > 0 ? json_of(site.at_relative) : Json(nullptr);
         sites.push_back(json);
     }
-    return {{"a", options.a},
-            {"b", options.b},
-            {"prompts", diff.prompts},
-            {"tolerance", options.tolerance},
-            {"equal", diff.equal()},
-            {"sites", sites},
-            {"only_in_a", diff.only_a},
-            {"only_in_b", diff.only_b},
-            {"largest", number(diff.largest())}};
+    Json json{{"a", options.a}, {"b", options.b}, {"prompts", diff.prompts}};
+    if (a.has_gradients() || b.has_gradients())
+        json.update({{"metric_a", metric_json(a)}, {"metric_b", metric_json(b)}, {"other_questions", diff.other_questions}});
+    json.update({{"tolerance", options.tolerance},
+                 {"equal", diff.equal()},
+                 {"sites", sites},
+                 {"only_in_a", diff.only_a},
+                 {"only_in_b", diff.only_b},
+                 {"largest", number(diff.largest())}});
+    return json;
+}
+
+void print_metrics(const query::StoreDiff& diff, const StoreIdentity& a, const StoreIdentity& b) {
+    if (!a.has_gradients() || !b.has_gradients()) return;
+    const bool same = a.metric_text() == b.metric_text();
+    std::printf("gradients of %s%s\n", a.metric_text().c_str(), same ? "" : (" and of " + b.metric_text()).c_str());
+    if (diff.other_questions > 0)
+        std::printf("of %llu prompts the metric reads other tokens\n", static_cast<unsigned long long>(diff.other_questions));
 }
 
 void print(const query::StoreDiff& diff, const Options& options) {
@@ -93,14 +106,15 @@ void run(const Options& options, const Common& common) {
         for (const auto* only : {&diff.only_a, &diff.only_b})
             if (!only->empty()) throw Error(options.b, "the sites of " + options.a, "only one of them has " + only->front());
     }
-    if (common.json) return print_json(json_of(diff, options));
+    if (common.json) return print_json(json_of(diff, a.identity(), b.identity(), options));
     print(diff, options);
+    print_metrics(diff, a.identity(), b.identity());
 }
 
 }  // namespace
 
 void add_diff(CLI::App& app, Common& common) {
-    auto* command = app.add_subcommand("diff", "Compare two activation stores of the same prompts, site by site");
+    auto* command = app.add_subcommand("diff", "Compare two activation stores of the same prompts, site by site, gradients too");
     auto options = std::make_shared<Options>();
     command->add_option("a", options->a, "A store")->required();
     command->add_option("b", options->b, "Another one, of another checkpoint, dtype or processing")->required();

@@ -26,9 +26,10 @@ constexpr const char* grammar = R"(EXPRESSION is a condition, or a number and ho
   norm(L1.resid_post) > 12              a long residual stream
   max(L0H2.pattern) > 0.9 and position > 3 and not token = " the"
   L1.resid_post[3] - L0.resid_post[3] top 5 where label = "third"
+  norm(grad(L1.resid_post)) top 10      where a metric's gradient is long (a store of microtome gradients)
 Activations: L3.SITE, L3H1.SITE or a hook name, with an index in brackets; a pattern's is the key: prev, self, first or its position.
 Without an index inside norm, max, min, mean or sum (of a pattern: over the keys up to the query). Also abs(x), max(x, y), + - * /.
-Numbers: position, length, id, prompt. Texts: token, text, label, group, with =, != or contains. Join with and, or, not, ( ).)";
+grad(ACTIVATION): the gradient of the store's metric by it. Numbers: position, length, id, prompt, metric (the prompt's). Texts: token, text, label, group, with =, != or contains. Join with and, or, not, ( ).)";
 
 // Through the model's own tokenizer, if it is here and the one that the store was made with.
 query::Pieces pieces_of(const StoreReader& store, const Options& options, const Common& common) {
@@ -64,7 +65,7 @@ std::string text_of(double value, const char* format) {
     return text;
 }
 
-Json json_of(const query::Answer& answer, const Options& options) {
+Json json_of(const query::Answer& answer, const StoreIdentity& from, const Options& options) {
     Json rows = Json::array();
     for (const query::Shown& row : answer.rows) {
         Json json{{"prompt", row.match.prompt}, {"position", row.match.position}, {"id", row.id},
@@ -74,11 +75,10 @@ Json json_of(const query::Answer& answer, const Options& options) {
         if (!row.group.empty()) json["group"] = row.group;
         rows.push_back(json);
     }
-    return {{"store", options.store},
-            {"expression", options.expression},
-            {"tokens", answer.tokens},
-            {"matches", answer.matches},
-            {"rows", rows}};
+    Json json{{"store", options.store}, {"expression", options.expression}};
+    if (from.has_gradients()) json.update({{"metric", from.metric}, {"metric_run", from.metric_run}});
+    json.update({{"tokens", answer.tokens}, {"matches", answer.matches}, {"rows", rows}});
+    return json;
 }
 
 void write_csv(const query::Answer& answer, const std::string& file) {
@@ -115,8 +115,9 @@ void run(const Options& options, const Common& common) {
     const query::Pieces pieces = pieces_of(store, options, common);
     const query::Answer answer = query::ask(store, options.expression, {options.limit, order, options.context}, pieces, progress);
     if (!options.csv.empty()) write_csv(answer, options.csv);
-    if (common.json) return print_json(json_of(answer, options));
+    if (common.json) return print_json(json_of(answer, store.identity(), options));
     print(answer, common);
+    if (store.identity().has_gradients()) message(common, "grad and metric: " + store.identity().metric_text());
 }
 
 }  // namespace
@@ -124,7 +125,7 @@ void run(const Options& options, const Common& common) {
 void add_query(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand("query", "Ask an activation store which tokens meet a condition, or have the largest values");
     auto options = std::make_shared<Options>();
-    command->add_option("store", options->store, "A store that microtome cache wrote")->required();
+    command->add_option("store", options->store, "A store that microtome cache or gradients wrote")->required();
     command->add_option("expression", options->expression, "The question (below)")->required();
     command->add_option("--limit", options->limit, "At most so many rows (0: all)");
     command->add_option("--sort", options->sort, "By value: descending or ascending; file: as they are stored");

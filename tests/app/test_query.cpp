@@ -4,6 +4,7 @@
 #include "command.h"
 #include "core/base/files.h"
 #include "core/base/json.h"
+#include "hooks/store/store_reader.h"
 
 using namespace microtome;
 
@@ -40,6 +41,16 @@ class TestQueryCommand : public QObject {
         QVERIFY2(two.code == 0, two.error);
         const Ran three = microtome_command(cache + QStringList{"--out", path("fewer.h5"), "--limit", "1"});
         QVERIFY2(three.code == 0, three.error);
+        write_file(
+            path("pairs.jsonl").toStdString(),
+            R"({"clean": "when ann and tom went to the park , tom gave a ball to", "corrupt": "when tom and ann went to the park , ann gave a ball to", "answer": "ann", "foil": "tom"}
+{"clean": "when tom and ann went to the park , ann gave a ball to", "corrupt": "when ann and tom went to the park , tom gave a ball to", "answer": "tom", "foil": "ann"}
+)");
+        for (const char* metric : {"logit_diff", "prob"}) {
+            const Ran four = microtome_command({"gradients", "--model", "tinyworld", "--pairs", path("pairs.jsonl"), "--sites",
+                                                "resid_post,z", "--metric", metric, "--quiet", "--out", path(QString(metric) + ".h5")});
+            QVERIFY2(four.code == 0, four.error);
+        }
     }
 
     void documented_examples() {
@@ -51,7 +62,8 @@ class TestQueryCommand : public QObject {
         const QStringList all = examples(block.match(text).captured(1)) + examples(listed.match(help).captured(1));
         QVERIFY(all.size() >= 13);
         for (const QString& example : all) {
-            const Ran ran = query(example, {"--json"});
+            const QString file = path(example.contains("grad(") ? "logit_diff.h5" : "acts.h5");
+            const Ran ran = microtome_command({"query", file, example, "--json"});
             QVERIFY2(ran.code == 0, example.toUtf8() + ": " + ran.error);
             QVERIFY2(ran.json()["tokens"] == Json(30), ran.out);
         }
@@ -73,6 +85,35 @@ class TestQueryCommand : public QObject {
         QVERIFY(sorted["rows"][0]["position"] == sorted["rows"][1]["position"]);  // both prompts are equally long
     }
 
+    void gradients_and_what_they_are_of() {
+        const StoreReader store(path("logit_diff.h5").toStdString());
+        const Ran found = microtome_command({"query", path("logit_diff.h5"), "grad(L3H1.z[2]) top 30", "--json"});
+        QVERIFY2(found.code == 0, found.error);
+        const Json json = found.json();
+        QVERIFY(json["metric"] == Json("logit_diff") && json["metric_run"] == Json("corrupt"));
+        QCOMPARE(json["rows"].size(), std::size_t(30));
+        for (const Json& row : json["rows"]) {
+            const auto prompt = row["prompt"].get<std::size_t>(), position = row["position"].get<std::size_t>();
+            const StoreSite& site = store.site("gradients/blocks.3.attn.hook_z");
+            const auto values = store.read<double>(site.key(), prompt).values;
+            QCOMPARE(row["value"].get<double>(), values[position * site.row_values() + site.shape[1] + 2]);
+        }
+        const Json asked = microtome_command({"query", path("logit_diff.h5"), "metric top 1", "--json"}).json();
+        const auto metrics = store.metrics();
+        QCOMPARE(asked["rows"][0]["value"].get<double>(), std::max(metrics[0], metrics[1]));
+        QVERIFY(microtome_command({"query", path("prob.h5"), "metric > 0"}).error.contains("grad and metric: prob of the corrupt prompts"));
+        const Ran other = microtome_command({"diff", path("logit_diff.h5"), path("prob.h5"), "--json"});
+        QVERIFY2(other.code == 0, other.error);
+        const Json diff = other.json();
+        QVERIFY(diff["metric_a"]["metric"] == Json("logit_diff") && diff["metric_b"]["metric"] == Json("prob"));
+        QVERIFY(diff["other_questions"] == Json(2));  // prob has no foil
+        for (const Json& site : diff["sites"])
+            QCOMPARE(site["different"].get<std::uint64_t>() > 0, site["site"].get<std::string>().starts_with("gradients/"));
+        const Ran same = microtome_command({"diff", path("prob.h5"), path("prob.h5")});
+        QVERIFY2(same.code == 0 && same.out.contains("\nequal") && same.out.contains("gradients of prob of the corrupt prompts\n"),
+                 same.out);
+    }
+
     void mistakes_data() {
         QTest::addColumn<QStringList>("arguments");
         QTest::addColumn<QString>("says");
@@ -81,6 +122,14 @@ class TestQueryCommand : public QObject {
                               << "expression, column 1: expected a site of this store";
         QTest::newRow("no file") << QStringList{"query", "none.h5", "position > 1"} << "none.h5: expected an HDF5 file";
         QTest::newRow("no store") << QStringList{"query", "p.jsonl", "position > 1"} << "p.jsonl: expected an HDF5 file";
+        QTest::newRow("no gradients") << QStringList{"query", "acts.h5", "grad(L0.resid_post[0]) > 1"}
+                                      << "expression, column 1: expected a store with gradients (microtome gradients writes one)";
+        QTest::newRow("no metric") << QStringList{"query", "acts.h5", "metric > 1"}
+                                   << "expression, column 1: expected a store with gradients";
+        QTest::newRow("no such gradient") << QStringList{"query", "prob.h5", "1 < grad(L0.mlp_post[0])"}
+                                          << "expression, column 5: expected a site whose gradient this store has (blocks.0.";
+        QTest::newRow("gradient of a number") << QStringList{"query", "prob.h5", "grad(3) > 1"}
+                                              << "expression, column 6: expected an activation (L3H1.z[5])";
         QTest::newRow("sort") << QStringList{"query", "acts.h5", "position > 1", "--sort", "up"}
                               << "--sort: expected descending, ascending or file";
         QTest::newRow("model") << QStringList{"query", "acts.h5", "position > 1", "--model", "planted"}

@@ -201,8 +201,8 @@ void TestQuery::mistakes_name_the_column_data() {
     row("L10.pattern[prev] > 1", "expression, column 1: expected a head: L10H0 before the site, got none");
     row("L0.resid_post[prev] > 1", "expression, column 1: expected a number in brackets");
     row("positon > 1",
-        "expression, column 1: expected an activation, norm, max, min, mean, sum, abs, position, length, id, prompt, token, text, label or "
-        "group, "
+        "expression, column 1: expected an activation, norm, max, min, mean, sum, abs, grad, position, length, id, prompt, metric, "
+        "token, text, label or group, "
         "got \"positon\" (did you mean \"position\"?)");
     row("(position > 1", "expression, column 14: expected \")\", got the end");
     row("position > 1 and 2", "expression, column 18: expected a condition, got a number");
