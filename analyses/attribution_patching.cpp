@@ -113,6 +113,7 @@ Grid map_of(const PairNumbers& numbers, const Prediction& p, bool diverging) {
         put(grid, p.layout.flat[cell], numbers.mean(cell));
         if (!grid.sem.empty()) grid.sem[p.layout.flat[cell]] = numbers.error(cell);
     }
+    grid.approximate = "first order";
     if (p.layout.padding.empty()) grid.mask.clear();
     return grid;
 }

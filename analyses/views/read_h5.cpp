@@ -54,6 +54,7 @@ Grid read_grid(const h5::Group& views, const std::string& name) {
     Grid grid;
     grid.unit = values.get_string("unit");
     grid.diverging = values.get_integer("diverging") != 0;
+    if (values.has_attribute("approximate")) grid.approximate = values.get_string("approximate");
     h5::Shape shape;
     for (const std::string& axis : values.get_strings("axes")) {
         const std::string labels = "labels" + std::to_string(grid.axes.size());

@@ -44,6 +44,7 @@ struct Grid {
     std::string unit;
     bool diverging = true;             // signed around zero (effects) or not (probabilities, attention)
     std::vector<std::string> texts{};  // what each cell stands for (a token), shown in place of its number; empty: nothing
+    std::string approximate{};         // how the values were approximated ("first order"); empty: they are exact
 
     std::size_t size() const {
         std::size_t n = 1;

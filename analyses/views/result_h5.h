@@ -2,6 +2,7 @@
 //   /                attributes format, schema, analysis, complete; datasets warnings, summary/names, summary/values
 //   /views           attribute order: the views' names
 //   /views/NAME      a grid's values, with attributes kind, help, unit, diverging, axes, labels0, labels1, …
+//                    and, of approximate ones, approximate
 //   /views/NAME.mask, /views/NAME.sem, and /views/NAME.labels0 where an axis has too many labels for an attribute
 //   /views/NAME/…    other kinds: a group with the attribute kind
 // Text in HDF5 ends at NUL: that character is written as U+2400.

@@ -99,6 +99,7 @@ class ViewReader {
         Lengths shape;
         grid.unit = reader_.string("unit");
         grid.diverging = reader_.boolean("diverging", true);
+        if (reader_.has("approximate")) grid.approximate = reader_.string("approximate");
         const Json& axes = list_at(reader_, "axes");
         if (axes.size() > most_axes) throw Error(reader_.pointer("axes"), "at most 16 axes", std::to_string(axes.size()));
         for (std::size_t i = 0; i < axes.size(); ++i) {

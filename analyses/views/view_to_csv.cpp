@@ -48,6 +48,7 @@ struct Writer {
     void operator()(const Grid& grid) {
         Strings header, ends{"value", "sem", "computed"};
         if (!grid.texts.empty()) ends.insert(ends.begin(), "text");
+        if (!grid.approximate.empty()) ends.push_back("approximate");
         for (const Axis& axis : grid.axes) {
             header.push_back(axis.name);
             ends.push_back(axis.name + "_index");
@@ -63,6 +64,7 @@ struct Writer {
             cells.push_back(computed ? number(grid.values.at(i)) : "");
             cells.push_back(computed && !grid.sem.empty() ? number(grid.sem.at(i)) : "");
             cells.push_back(computed ? "1" : "0");
+            if (!grid.approximate.empty()) cells.push_back(grid.approximate);
             for (std::size_t index : at) cells.push_back(std::to_string(index));
             row(cells);
             for (std::size_t a = at.size(); a-- > 0 && ++at[a] == grid.axes[a].size();) at[a] = 0;

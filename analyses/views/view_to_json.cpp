@@ -39,6 +39,7 @@ struct Writer {
         Lengths shape;
         out["unit"] = grid.unit;
         out["diverging"] = grid.diverging;
+        if (!grid.approximate.empty()) out["approximate"] = grid.approximate;
         out["axes"] = Json::array();
         for (const Axis& axis : grid.axes) {
             out["axes"].push_back({{"name", axis.name}, {"labels", axis.labels}});

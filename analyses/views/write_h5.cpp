@@ -90,6 +90,7 @@ struct Writer {
         describe(made);
         made.set_string("unit", text(grid.unit));
         made.set_integer("diverging", grid.diverging);
+        if (!grid.approximate.empty()) made.set_string("approximate", text(grid.approximate));
         made.set_strings("axes", names);
         for (std::size_t i = 0; i < grid.axes.size(); ++i) {
             const std::string labels = "labels" + std::to_string(i);

@@ -24,7 +24,8 @@ void print_grid(const NamedView& view, const Grid& grid, const Companions& besid
     std::size_t n = std::min<std::size_t>(8, order.size());
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(),
                       [&](std::size_t a, std::size_t b) { return std::abs(grid.values[a]) > std::abs(grid.values[b]); });
-    std::printf("%s (%s), strongest of %zu cells:\n", view.name.c_str(), grid.unit.c_str(), grid.values.size());
+    const std::string approximate = grid.approximate.empty() ? "" : "; approximate, " + grid.approximate;
+    std::printf("%s (%s%s), strongest of %zu cells:\n", view.name.c_str(), grid.unit.c_str(), approximate.c_str(), grid.values.size());
     std::vector<std::vector<std::string>> rows(1);
     for (const Axis& axis : grid.axes) rows[0].push_back(axis.name);
     rows[0].push_back(grid.unit);

@@ -148,6 +148,23 @@ class TestAttribution : public QObject {
     }
 
     // What the audit computes is what activation patching says.
+    void what_is_approximate_says_so() {
+        auto session = open("gpt2");
+        const Result found = run(*session, "attribution-patching", Json::array({pair(first, second)}), {{"audit", 4}});
+        int approximate = 0, exact = 0;
+        for (const NamedView& view : found.views)
+            if (const auto* grid = std::get_if<Grid>(&view.view)) {
+                const bool predicted = view.name == "effect" || view.name == "change";
+                QCOMPARE(grid->approximate, std::string(predicted ? "first order" : ""));
+                ++(predicted ? approximate : exact);
+            }
+        QCOMPARE(approximate, 2);
+        QCOMPARE(exact, 3);
+        const Result patched =
+            run(*session, "activation-patching", Json::array({pair(first, second)}), {{"preset", "attn_head_out_all_pos"}});
+        QVERIFY(std::get<Grid>(patched.find("effect")->view).approximate.empty());
+    }
+
     void the_audit_is_exact() {
         auto session = open("gpt2");
         const Json pairs = Json::array({pair(first, second), pair(third, fourth)}), params{{"preset", "attn_head_out_all_pos"}};

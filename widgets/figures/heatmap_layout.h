@@ -26,7 +26,7 @@ struct HeatmapContent {
     QString title, caption, unit;
     bool below = false, above = false;  // values beyond the scale's ends exist
     struct Key {
-        enum class Kind { missing, nan, uncertain, negative, blank } kind;
+        enum class Kind { missing, nan, uncertain, negative, blank, approximate } kind;
         QString text;
     };
     std::vector<Key> keys;

@@ -62,11 +62,7 @@ void HeatmapScene::paint(QPainter& painter, QRectF rect, const FigureStyle& styl
             paint_cells(frame, p);
         else
             paint_image(frame, p);
-        painter.setPen(style.pen(style.line, 0.06));
-        painter.setBrush(Qt::NoBrush);
-        painter.setRenderHint(QPainter::Antialiasing, true);
-        painter.drawRect(layout_.panels[p]);
-        painter.setRenderHint(QPainter::Antialiasing, false);
+        paint_frame(frame, layout_.panels[p]);
     }
     if (!layout_.panels.empty()) {
         paint_bar(frame);
@@ -75,6 +71,18 @@ void HeatmapScene::paint(QPainter& painter, QRectF rect, const FigureStyle& styl
     PaintGroup text(painter, "text");
     for (const PlacedText& t : layout_.texts) draw(painter, t, style);
     painter.restore();
+}
+
+/// Around cells: a line; dashed, and thicker, around approximate ones, as edges of graphs are that were only attributed.
+void HeatmapScene::paint_frame(const Frame& frame, const QRectF& box) {
+    const bool exact = grid_->approximate.empty();
+    QPen pen = frame.style.pen(exact ? frame.style.line : frame.style.ink, exact ? 0.06 : 0.12);
+    if (!exact) pen.setCapStyle(Qt::FlatCap), pen.setDashPattern({4, 3});
+    frame.painter.setPen(pen);
+    frame.painter.setBrush(Qt::NoBrush);
+    frame.painter.setRenderHint(QPainter::Antialiasing, true);
+    frame.painter.drawRect(box);
+    frame.painter.setRenderHint(QPainter::Antialiasing, false);
 }
 
 void HeatmapScene::paint_cells(const Frame& frame, std::size_t panel) {
@@ -211,7 +219,8 @@ void HeatmapScene::paint_keys(const Frame& frame) {
         if (key.kind == Kind::blank) dot(frame.painter, key.box.center(), frame.style.em(0.09), frame.style.line);
         if (key.kind == Kind::nan) frame.painter.fillRect(key.box, QColor(nan_color()));
         if (key.kind == Kind::uncertain) dot(frame.painter, key.box.center(), frame.style.em(0.11), frame.style.ink);
-        if (key.kind == Kind::uncertain) continue;
+        if (key.kind == Kind::approximate) paint_frame(frame, key.box);
+        if (key.kind == Kind::uncertain || key.kind == Kind::approximate) continue;
         frame.painter.setPen(frame.style.pen(frame.style.line, 0.06));
         frame.painter.setBrush(Qt::NoBrush);
         frame.painter.drawRect(key.box);

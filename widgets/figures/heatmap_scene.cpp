@@ -47,6 +47,8 @@ void HeatmapScene::read_grid() {
     content_.scale = ColorScale(map, range_of(grid_->values, grid_->mask, options_.norm, grid_->diverging));
     content_.title = QString::fromStdString(options_.title);
     content_.caption = QString::fromStdString(options_.caption);
+    if (!grid_->approximate.empty() && !content_.caption.isEmpty())
+        content_.caption = axis_title(approximate_text(*grid_).toStdString()) + QStringLiteral(" · ") + content_.caption;
     content_.unit = QString::fromStdString(grid_->unit);
     if (!same) content_.window = whole();
     content_.keys.clear();
@@ -72,6 +74,7 @@ void HeatmapScene::read_grid() {
             {Kind::blank, QStringLiteral("|value| < ") + NumberFormat::for_cells(options_.blank_below)(options_.blank_below)});
     if (options_.hatch_negative && negative) content_.keys.push_back({Kind::negative, QStringLiteral("negative")});
     if (unsure) content_.keys.push_back({Kind::uncertain, QStringLiteral("|mean| < 2 SEM")});
+    if (!grid_->approximate.empty()) content_.keys.push_back({Kind::approximate, approximate_text(*grid_)});
     laid_out_style_.reset();
     images_.clear();
 }
@@ -116,6 +119,7 @@ const HeatmapLayout& HeatmapScene::layout(const QRectF& rect, const FigureStyle&
 void HeatmapScene::place_values(const FigureStyle& style) {
     const GridWindow& w = content_.window;
     QFont font = style.font(layout_.cell_w >= style.em(3) ? 0.85 : 0.75);
+    font.setItalic(!grid_->approximate.empty());
     if (layout_.cell_w < style.em(28.0 / 12) || layout_.cell_h < text_height(font)) return;
     Range range = content_.scale.range();
     NumberFormat format = NumberFormat::for_cells(std::max(std::abs(range.low), std::abs(range.high)));
@@ -171,9 +175,15 @@ QString HeatmapScene::describe(const GridSlices::Place& place) const {
     QString text = where.join(QStringLiteral(", ")) + QStringLiteral(": ");
     if (!grid_->computed(flat)) return text + QStringLiteral("not computed");
     if (!grid_->texts.empty()) text += QStringLiteral("“%1” ").arg(visible_token(grid_->texts[flat]));
+    if (!grid_->approximate.empty()) text += QStringLiteral("≈ ");
     text += number_text(grid_->values[flat]);
     if (!grid_->sem.empty()) text += QStringLiteral(" ± ") + number_text(grid_->sem[flat], 2) + QStringLiteral(" (SEM)");
-    return content_.unit.isEmpty() || !std::isfinite(grid_->values[flat]) ? text : text + ' ' + content_.unit;
+    if (!content_.unit.isEmpty() && std::isfinite(grid_->values[flat])) text += ' ' + content_.unit;
+    return grid_->approximate.empty() ? text : text + QStringLiteral(", ") + approximate_text(*grid_);
+}
+
+QString approximate_text(const Grid& grid) {
+    return QStringLiteral("approximate (%1)").arg(QString::fromStdString(grid.approximate));
 }
 
 }  // namespace microtome

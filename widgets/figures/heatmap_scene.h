@@ -10,6 +10,9 @@
 
 namespace microtome {
 
+/// "approximate (first order)": what legends say of such a grid. Its frame is dashed and its numbers are italic.
+QString approximate_text(const Grid& grid);
+
 class HeatmapScene : public PlotScene {
   public:
     HeatmapScene(std::shared_ptr<const Grid> grid, SceneOptions options);
@@ -48,6 +51,7 @@ class HeatmapScene : public PlotScene {
     void paint_signs(const Frame& frame, std::size_t panel);
     void paint_blanks(const Frame& frame, std::size_t panel);
     void paint_image(const Frame& frame, std::size_t panel);
+    void paint_frame(const Frame& frame, const QRectF& box);
     void paint_bar(const Frame& frame);
     void paint_keys(const Frame& frame);
     bool uncertain(std::size_t flat) const;

@@ -162,6 +162,7 @@ void SvgEngine::text(const QPointF& baseline, const char* anchor, const QString&
     body_ += QStringLiteral("<text") + attribute("x", baseline.x()) + attribute("y", baseline.y()) +
              attribute("font-size", QFontInfo(font).pixelSize());
     if (font.bold()) body_ += attribute("font-weight", QStringLiteral("bold"));
+    if (font.italic()) body_ += attribute("font-style", QStringLiteral("italic"));
     if (QLatin1String(anchor) != QLatin1String("start")) body_ += attribute("text-anchor", QLatin1String(anchor));
     body_ += paint("fill", color) + transform() + '>' + xml(text) + QStringLiteral("</text>\n");
 }

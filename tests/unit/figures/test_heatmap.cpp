@@ -99,6 +99,44 @@ class TestHeatmap : public QObject {
         QVERIFY(keys.contains(QStringLiteral("not computed")) && keys.contains(QStringLiteral("no value")));
     }
 
+    void approximate_is_told_apart_from_exact() {
+        Grid exact = layers_by_positions(), approximate = exact;
+        approximate.approximate = "first order";
+        HeatmapScene scenes[] = {scene_of(exact), scene_of(approximate)};
+        for (int i = 0; i < 2; ++i) {
+            HeatmapScene& scene = scenes[i];
+            grab(scene, {900, 500}, FigureStyle::light());
+            QStringList said;
+            int numbers = 0, italic = 0;
+            for (const PlacedText& text : scene.texts()) {
+                said << text.text;
+                bool number = false;
+                QString(text.text).replace(QChar(0x2212), '-').toDouble(&number);
+                if (!number || !scene.cell_at(text.box.center())) continue;
+                ++numbers;
+                italic += text.font.italic();
+            }
+            QCOMPARE(numbers, 60);
+            QCOMPARE(italic, i ? 60 : 0);
+            QCOMPARE(said.contains(QStringLiteral("approximate (first order)")), i == 1);                       // the legend
+            QCOMPARE(said.join('\n').contains(QStringLiteral("Approximate (first order) · a model")), i == 1);  // the caption
+            QCOMPARE(scene.describe({0, 1, 5}).contains(QStringLiteral(": ≈ ")), i == 1);
+            QCOMPARE(scene.describe({0, 1, 5}).endsWith(QStringLiteral("approximate (first order)")), i == 1);
+        }
+        // The frame: a line, or dashes with gaps that show the paper.
+        SceneOptions plain;
+        plain.values = false;
+        for (int i = 0; i < 2; ++i) {
+            HeatmapScene scene = scene_of(i ? approximate : exact, plain);
+            QImage image = grab(scene, {900, 500}, FigureStyle::light(), 4);
+            const QRectF first = scene.cell_rect(0, 0), last = scene.cell_rect(0, 14);
+            int paper = 0, all = 0;
+            for (double x = first.left() + 2; x < last.right() - 2; x += 0.25, ++all)
+                paper += at(image, {x, first.top() - 0.4}) == 0xffffffff;
+            QVERIFY2(i ? paper > all / 4 && paper < 3 * all / 4 : paper == 0, qPrintable(QStringLiteral("%1 of %2").arg(paper).arg(all)));
+        }
+    }
+
     void color_bar_ticks_are_true() {
         for (const Norm& norm : {Norm{}, Norm{Norm::Kind::percentile}, Norm{Norm::Kind::fixed, -0.5, 2}}) {
             SceneOptions options;

@@ -50,6 +50,7 @@ class RandomResult {
             for (std::size_t i = 0; i < g.size(); ++i) g.mask.push_back(static_cast<std::uint8_t>(below(2)));
         g.unit = text();
         g.diverging = below(2) == 0;
+        if (below(3) == 0) g.approximate = text();
         return g;
     }
 
@@ -175,7 +176,9 @@ class Bits {
     void put(const Series& s) { put(s.name), put(s.y), put(s.sem); }
     void put(const Curve& c) { put(c.x_name), put(c.unit), put(c.x), put(c.series); }
     void put(const Axis& a) { put(a.name), put(a.labels); }
-    void put(const Grid& g) { put(g.axes), put(g.values), put(g.mask), put(g.sem), put(g.texts), put(g.unit), put(std::int64_t{g.diverging}); }
+    void put(const Grid& g) {
+        put(g.axes), put(g.values), put(g.mask), put(g.sem), put(g.texts), put(g.unit), put(std::int64_t{g.diverging}), put(g.approximate);
+    }
     void put(const Column& c) { put(c.name), put(c.unit); }
     void put(const Cell& c) {
         std::visit([&](const auto& x) { put(x); }, c);

@@ -41,6 +41,7 @@ class TestSerialize : public QObject {
     void large_grids_live_in_hdf5();
     void many_labels_fit();
     void the_same_result_gives_the_same_bytes();
+    void approximate_grids_say_so();
     void csv();
     void csv_of_grids_reads_back();
     void mistakes_data();
@@ -126,6 +127,18 @@ void TestSerialize::the_same_result_gives_the_same_bytes() {
         QCOMPARE(read_file(entry.path()) == read_file(path("second") / entry.path().filename()), true);
 }
 
+void TestSerialize::approximate_grids_say_so() {
+    Result result = example();
+    QVERIFY(!result_to_json(result)["views"]["effect"].contains("approximate"));  // exact is the rule, and needs no word
+    std::get<Grid>(result.views[0].view).approximate = "first order";
+    QCOMPARE(result_to_json(result)["views"]["effect"]["approximate"], Json("first order"));
+    write_result(path("approximate"), result);
+    QCOMPARE(std::get<Grid>(read_result(path("approximate")).views[0].view).approximate, std::string("first order"));
+    QCOMPARE(std::get<Grid>(read_result_h5(path("approximate") / "result.h5").views[0].view).approximate, std::string("first order"));
+    QVERIFY(view_to_csv(result.views[0].view)
+                .starts_with("layer,position,value,sem,computed,approximate,layer_index,position_index\n0,When,0.1,,1,first order,0,0\n"));
+}
+
 void TestSerialize::csv() {
     QCOMPARE(view_to_csv(example().views[0].view),
              std::string("layer,position,value,sem,computed,layer_index,position_index\n0,When,0.1,,1,0,0\n0,\" Mary\",,,1,0,1\n"
@@ -154,10 +167,15 @@ void TestSerialize::csv_of_grids_reads_back() {
         for (std::size_t i = 0; i < grid.size(); ++i) {
             QVERIFY(reader.next(row, text.size()));
             const std::size_t texts = grid.texts.empty() ? 0 : 1;
-            QCOMPARE(row.cells.size(), 2 * axes + texts + 3);
+            const std::size_t approximate = grid.approximate.empty() ? 0 : 1;
+            QCOMPARE(row.cells.size(), 2 * axes + texts + approximate + 3);
             if (texts > 0) {
                 QCOMPARE(row.cells[axes], grid.texts[i]);
                 row.cells.erase(row.cells.begin() + static_cast<std::ptrdiff_t>(axes));
+            }
+            if (approximate > 0) {
+                QCOMPARE(row.cells[axes + 3], grid.approximate);
+                row.cells.erase(row.cells.begin() + static_cast<std::ptrdiff_t>(axes + 3));
             }
             std::size_t flat = 0;
             for (std::size_t a = 0; a < axes; ++a) {
