@@ -97,7 +97,7 @@ void Checks::attention(const Shape& shape) {
     const AttentionRule rule{1 / std::sqrt(static_cast<double>(shape.width)), shape.cap, shape.window};
     auto wide = [](const Tensor& x) { return x.to(at::kDouble); };
     compare("suffix_attention", suffix_attention(there(q), there(k), there(v), there(pk), there(pv), rows, rule),
-            suffix_attention(wide(q), wide(k), wide(v), wide(pk), wide(pv), rows, rule));
+            suffix_attention_reference(wide(q), wide(k), wide(v), wide(pk), wide(pv), rows, rule));
 }
 
 void Checks::scatter() {

@@ -3,95 +3,66 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include <map>
-#include <utility>
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "core/kernels/table.h"
 
 namespace microtome {
-namespace {
 
-std::vector<std::int64_t> numbers(const Tensor& x) {
-    Tensor flat = x.to(at::kCPU, at::kLong).contiguous();
-    return {flat.const_data_ptr<std::int64_t>(), flat.const_data_ptr<std::int64_t>() + flat.numel()};
+Tensor suffix_attention_reference(const Tensor& q_, const Tensor& k_, const Tensor& v_, const Tensor& prefix_k_, const Tensor& prefix_v_,
+                                  const SuffixRows& rows, const AttentionRule& rule) {
+    auto wide = [](const Tensor& x) { return x.to(at::kCPU, at::kDouble); };
+    Tensor q_wide = wide(q_), k_wide = wide(k_), v_wide = wide(v_), pk_wide = wide(prefix_k_), pv_wide = wide(prefix_v_);
+    auto q = q_wide.accessor<double, 3>(), k = k_wide.accessor<double, 3>(), v = v_wide.accessor<double, 3>();
+    auto prefix_k = pk_wide.accessor<double, 4>(), prefix_v = pv_wide.accessor<double, 4>();
+    auto list = [](const Tensor& x) { return x.to(at::kCPU, at::kInt); };
+    Tensor start_ = list(rows.start), first_ = list(rows.first), prompt_ = list(rows.prompt), query_first_ = list(rows.query_first),
+           place_ = list(rows.query_position);
+    auto start = start_.accessor<int, 1>(), first = first_.accessor<int, 1>(), prompt = prompt_.accessor<int, 1>(),
+         query_first = query_first_.accessor<int, 1>(), place = place_.accessor<int, 1>();
+    Tensor z_ = at::zeros(q_.sizes(), at::TensorOptions().dtype(at::kDouble));
+    auto z = z_.accessor<double, 3>();
+    std::int64_t d_head = q_.size(2), group = q_.size(1) / k_.size(1);
+    for (std::int64_t r = 0; r < start.size(0); ++r)
+        for (std::int64_t i = query_first[r]; i < query_first[r + 1]; ++i)
+            for (std::int64_t h = 0; h < q_.size(1); ++h) {
+                auto key = [&](std::int64_t s) {
+                    return s < start[r] ? prefix_k[prompt[r]][s][h / group] : k[first[r] + s - start[r]][h / group];
+                };
+                auto value = [&](std::int64_t s) {
+                    return s < start[r] ? prefix_v[prompt[r]][s][h / group] : v[first[r] + s - start[r]][h / group];
+                };
+                std::int64_t last = place[i], from = rule.window > 0 ? std::max<std::int64_t>(0, last - rule.window + 1) : 0;
+                std::vector<double> weight;
+                double most = -INFINITY, total = 0;
+                for (std::int64_t s = from; s <= last; ++s) {
+                    double score = 0;
+                    for (std::int64_t e = 0; e < d_head; ++e) score += q[i][h][e] * key(s)[e];
+                    score *= rule.scale;
+                    weight.push_back(rule.cap > 0 ? rule.cap * std::tanh(score / rule.cap) : score);
+                    most = std::max(most, weight.back());
+                }
+                for (double& w : weight) total += w = std::exp(w - most);
+                for (std::int64_t s = from; s <= last; ++s)
+                    for (std::int64_t e = 0; e < d_head; ++e)
+                        z[i][h][e] += weight[static_cast<std::size_t>(s - from)] / total * value(s)[e];
+            }
+    return z_.to(q_.options());
 }
-
-// Rows of one shape: start, how many tokens, where the queries are.
-struct Shape {
-    std::int64_t start, tokens;
-    std::vector<std::int64_t> queries;
-    auto operator<=>(const Shape&) const = default;
-};
-
-struct Members {
-    std::vector<std::int64_t> prompts, tokens, queries;  // packed indexes of all rows, row by row
-};
-
-Tensor indexes(const std::vector<std::int64_t>& x, const Tensor& like) {
-    return at::tensor(x, at::kLong).to(like.device());
-}
-
-// (rows, tokens, head, e) of packed x (n, head, e)
-Tensor gathered(const Tensor& x, const std::vector<std::int64_t>& at, std::int64_t rows) {
-    bool run = at.back() - at.front() + 1 == static_cast<std::int64_t>(at.size());
-    Tensor part = run ? x.narrow(0, at.front(), static_cast<std::int64_t>(at.size())) : x.index_select(0, indexes(at, x));
-    return part.unflatten(0, {rows, static_cast<std::int64_t>(at.size()) / rows});
-}
-
-Tensor hidden(const Shape& shape, const AttentionRule& rule, const Tensor& like) {
-    Tensor ahead = at::arange(shape.start + shape.tokens, at::kLong).unsqueeze(0) - at::tensor(shape.queries, at::kLong).unsqueeze(1);
-    Tensor mask = rule.window > 0 ? (ahead > 0).logical_or(ahead <= -rule.window) : ahead > 0;
-    return mask.to(like.device());
-}
-
-// (r, h, p, e), (r, kv, s, e) with capped scores
-Tensor capped(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const AttentionRule& rule) {
-    std::int64_t r = q.size(0), h = q.size(1), p = q.size(2), kv = k.size(1), s = k.size(2);
-    Tensor x = at::matmul(q.reshape({r, kv, h / kv, p, q.size(3)}), k.unsqueeze(2).transpose(-1, -2)).mul(rule.scale);
-    x = (at::tanh(x / rule.cap) * rule.cap).masked_fill(mask, -INFINITY);
-    Tensor wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
-    Tensor pattern = at::softmax(wide, -1).to(q.scalar_type());
-    return at::matmul(pattern.view({r, kv, h / kv, p, s}), v.unsqueeze(2)).view({r, h, p, q.size(3)});
-}
-
-}  // namespace
 
 Tensor suffix_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& prefix_k, const Tensor& prefix_v,
                         const SuffixRows& rows, const AttentionRule& rule) {
-    if (q.is_cuda() && !c10::GradMode::is_enabled() && cuda_kernels()) {
+    bool gradients = false;
+    for (const Tensor* x : {&q, &k, &v, &prefix_k, &prefix_v}) gradients = gradients || x->requires_grad();
+    gradients = gradients && c10::GradMode::is_enabled();
+    if (q.is_cuda() && !gradients && cuda_kernels()) {
         Tensor z = cuda_kernels()->suffix_attention(q, k, v, prefix_k, prefix_v, rows, rule);
         if (z.defined()) return z;
     }
-    auto start = numbers(rows.start), first = numbers(rows.first), prompt = numbers(rows.prompt), query_first = numbers(rows.query_first),
-         position = numbers(rows.query_position);
-    std::map<Shape, Members> groups;
-    for (std::size_t r = 0; r < start.size(); ++r) {
-        if (query_first[r] == query_first[r + 1]) continue;
-        Shape shape{start[r], first[r + 1] - first[r], {position.begin() + query_first[r], position.begin() + query_first[r + 1]}};
-        Members& members = groups[shape];
-        members.prompts.push_back(prompt[r]);
-        for (std::int64_t t = first[r]; t < first[r + 1]; ++t) members.tokens.push_back(t);
-        for (std::int64_t t = query_first[r]; t < query_first[r + 1]; ++t) members.queries.push_back(t);
-    }
-    Tensor z = at::empty_like(q, q.options().memory_format(at::MemoryFormat::Contiguous));
-    for (const auto& [shape, members] : groups) {
-        auto n = static_cast<std::int64_t>(members.prompts.size());
-        Tensor which = indexes(members.prompts, q);
-        auto with_prefix = [&](const Tensor& prefix, const Tensor& own) {
-            Tensor mine = gathered(own, members.tokens, n);
-            if (shape.start > 0) mine = at::cat({prefix.narrow(1, 0, shape.start).index_select(0, which), mine}, 1);
-            return mine.transpose(1, 2);
-        };
-        Tensor keys = with_prefix(prefix_k, k), values = with_prefix(prefix_v, v);
-        Tensor queries = gathered(q, members.queries, n).transpose(1, 2);
-        Tensor mask = hidden(shape, rule, q);
-        Tensor out = rule.cap > 0 ? capped(queries, keys, values, mask, rule)
-                                  : at::scaled_dot_product_attention(queries, keys, values, mask.logical_not(), 0.0, false, rule.scale,
-                                                                     q.size(1) > k.size(1));
-        z.index_copy_(0, indexes(members.queries, q), out.transpose(1, 2).flatten(0, 1));
-    }
-    return z;
+    if (q.is_cpu() && !gradients) return suffix_attention_cpu(q, k, v, prefix_k, prefix_v, rows, rule, *suffix_lanes().front());
+    return suffix_attention_torch(q, k, v, prefix_k, prefix_v, rows, rule);
 }
 
 }  // namespace microtome

@@ -2,6 +2,8 @@
 // base run's tokens before the row's start and the row's own tokens up to t.
 #pragma once
 
+#include <vector>
+
 #include "core/tensor.h"
 
 namespace microtome {
@@ -22,8 +24,25 @@ struct AttentionRule {
 };
 
 /// q (queries, heads, d_head); k, v (tokens, kv heads, d_head); prefix_k, prefix_v (prompts, positions, kv heads, d_head)
-/// -> z (queries, heads, d_head).
+/// -> z (queries, heads, d_head). Runs the fastest of the variants below that takes these tensors.
 Tensor suffix_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& prefix_k, const Tensor& prefix_v,
                         const SuffixRows& rows, const AttentionRule& rule);
+
+/// The specification: the formula in plain loops, sums in float64. On the CPU, for floating types of any kind.
+Tensor suffix_attention_reference(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& prefix_k, const Tensor& prefix_v,
+                                  const SuffixRows& rows, const AttentionRule& rule);
+
+/// Torch's own operations: any device, with gradients.
+Tensor suffix_attention_torch(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& prefix_k, const Tensor& prefix_v,
+                              const SuffixRows& rows, const AttentionRule& rule);
+
+struct SuffixLanes;
+
+/// Vectorised, for tensors on the CPU, without gradients: float32 and float64, halves through float32. The bits of a query depend on its
+/// own row and on `lanes` alone: not on threads, nor on the other rows. No prefix is copied.
+Tensor suffix_attention_cpu(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& prefix_k, const Tensor& prefix_v,
+                            const SuffixRows& rows, const AttentionRule& rule, const SuffixLanes& lanes);
+/// The instruction sets that this processor has, the fastest first; at least one.
+const std::vector<const SuffixLanes*>& suffix_lanes();
 
 }  // namespace microtome
