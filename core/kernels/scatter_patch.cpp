@@ -35,7 +35,7 @@ void copy_slices(const Tensor& x, const Tensor& values, const SliceList& slices)
 }
 
 // On a device without a kernel of ours.
-void index_slices(Tensor& y, const Tensor& values, const SliceList& slices) {
+void index_slices(const Tensor& y, const Tensor& values, const SliceList& slices) {
     std::vector<std::int64_t> whole[2], part[3];
     for (std::size_t i = 0; i < slices.to.size(); ++i) {
         const bool all = slices.head[i] < 0 || y.dim() == 2;
@@ -70,16 +70,22 @@ Tensor scatter_patch_reference(const Tensor& x, const Tensor& values, const Slic
 }
 
 Tensor scatter_patch(const Tensor& x, const Tensor& values, const SliceList& slices) {
-    check(x, values, slices);
-    Tensor y = x.clone(at::MemoryFormat::Contiguous), source = values.contiguous();
-    if (slices.size() == 0 || y.numel() == 0) return y;
-    if (x.is_cpu())
-        copy_slices(y, source, slices);
-    else if (x.is_cuda() && cuda_kernels())
-        cuda_kernels()->scatter_patch(y, source, slices);
-    else
-        index_slices(y, source, slices);
+    Tensor y = x.clone(at::MemoryFormat::Contiguous);
+    scatter_patch_(y, values, slices);
     return y;
+}
+
+void scatter_patch_(const Tensor& x, const Tensor& values, const SliceList& slices) {
+    check(x, values, slices);
+    if (!x.is_contiguous()) throw Error("scatter_patch", "tokens in one piece", "strides " + shape_text(x.strides()));
+    if (slices.size() == 0 || x.numel() == 0) return;
+    const Tensor source = values.contiguous();
+    if (x.is_cpu())
+        copy_slices(x, source, slices);
+    else if (x.is_cuda() && cuda_kernels())
+        cuda_kernels()->scatter_patch(x, source, slices);
+    else
+        index_slices(x, source, slices);
 }
 
 }  // namespace microtome

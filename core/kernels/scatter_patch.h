@@ -18,6 +18,8 @@ struct SliceList {
 
 /// x (tokens, width) or (tokens, heads, width), values (n, …) of the same type -> x with the slices in place, contiguous; x stays as it is.
 Tensor scatter_patch(const Tensor& x, const Tensor& values, const SliceList& slices);
+/// In place; x is contiguous.
+void scatter_patch_(const Tensor& x, const Tensor& values, const SliceList& slices);
 /// The same, one slice after the other.
 Tensor scatter_patch_reference(const Tensor& x, const Tensor& values, const SliceList& slices);
 

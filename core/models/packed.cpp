@@ -6,6 +6,15 @@
 
 namespace microtome {
 
+Tensor linear_with_room(const Linear& linear, const Tensor& x, std::int64_t room) {
+    Tensor y = at::empty({1, room, linear.weight.size(1)}, x.options()), there = y[0].narrow(0, 0, x.size(1));
+    if (linear.bias.defined())
+        at::addmm_out(there, linear.bias, x[0], linear.weight);
+    else
+        at::mm_out(there, x[0], linear.weight);
+    return y;
+}
+
 RotaryAngles at_positions(const RotaryAngles& angles, const Tensor& positions) {
     RotaryAngles out = angles;
     out.positions = positions.size(0);

@@ -17,6 +17,12 @@ struct PackedRows {
     const KvCache* base = nullptr;  // keys and values of the base runs, (prompt, position, kv head, d_head), one entry a layer
 };
 
+/// An Error unless ids (batch, pos) are tokens of the model and fit its context, the first of them at position `offset`.
+void check_ids(const ModelConfig& config, const Tensor& ids, std::int64_t offset);
+
+/// x (1, tokens, in) W + b as the first rows of a tensor of `room` tokens; what the others hold is undefined.
+Tensor linear_with_room(const Linear& linear, const Tensor& x, std::int64_t room);
+
 /// Angles of single tokens out of those of a whole text.
 RotaryAngles at_positions(const RotaryAngles& angles, const Tensor& positions);
 

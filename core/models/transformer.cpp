@@ -6,26 +6,12 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/models/packed.h"
 
 namespace microtome {
 namespace {
 
 using Named = std::vector<std::pair<std::string, Tensor*>>;
-
-void check_ids(const ModelConfig& config, const Tensor& ids, std::int64_t offset) {
-    if (ids.dim() != 2 || ids.numel() == 0) throw Error("token ids", "at least one token, (batch, position)", shape_text(ids.sizes()));
-    auto [low, high] = at::aminmax(ids);
-    std::int64_t least = low.item<std::int64_t>(), most = high.item<std::int64_t>();
-    if (least < 0 || most >= config.d_vocab)
-        throw Error("token ids", "ids from 0 to " + std::to_string(config.d_vocab - 1), std::to_string(least < 0 ? least : most));
-    if (config.positions == Positions::learned && offset + ids.size(1) > config.n_ctx)
-        throw Error("prompt length", "at most " + std::to_string(config.n_ctx) + " tokens (the model's context)",
-                    std::to_string(offset + ids.size(1)));
-    // What was cached stays turned as it was: a longer text that turns it otherwise has to be read anew.
-    if (config.positions == Positions::rotary && offset > 0 && angles_differ(config.rotary, offset, offset + ids.size(1)))
-        throw Error("cached tokens", "at most " + std::to_string(config.rotary.original_n_ctx) + " tokens before these positions stretch",
-                    std::to_string(offset + ids.size(1)));
-}
 
 template <class Part>
 void add(Named& out, const std::string& name, Part& part) {
@@ -67,6 +53,21 @@ struct Maker {
 };
 
 }  // namespace
+
+void check_ids(const ModelConfig& config, const Tensor& ids, std::int64_t offset) {
+    if (ids.dim() != 2 || ids.numel() == 0) throw Error("token ids", "at least one token, (batch, position)", shape_text(ids.sizes()));
+    auto [low, high] = at::aminmax(ids);
+    std::int64_t least = low.item<std::int64_t>(), most = high.item<std::int64_t>();
+    if (least < 0 || most >= config.d_vocab)
+        throw Error("token ids", "ids from 0 to " + std::to_string(config.d_vocab - 1), std::to_string(least < 0 ? least : most));
+    if (config.positions == Positions::learned && offset + ids.size(1) > config.n_ctx)
+        throw Error("prompt length", "at most " + std::to_string(config.n_ctx) + " tokens (the model's context)",
+                    std::to_string(offset + ids.size(1)));
+    // What was cached stays turned as it was: a longer text that turns it otherwise has to be read anew.
+    if (config.positions == Positions::rotary && offset > 0 && angles_differ(config.rotary, offset, offset + ids.size(1)))
+        throw Error("cached tokens", "at most " + std::to_string(config.rotary.original_n_ctx) + " tokens before these positions stretch",
+                    std::to_string(offset + ids.size(1)));
+}
 
 Tensor Transformer::residual(const Tensor& ids, const Tap& tap, Context context) const {
     check_ids(config, ids, context.offset);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/kernels/scatter_patch.h"
 
@@ -41,6 +42,13 @@ void TokenList::add(std::size_t row, std::size_t pair, const std::vector<std::in
         flat.push_back(static_cast<std::int64_t>(pair) * length + p);
     }
     first.push_back(size());
+}
+
+void TokenList::cut(std::size_t slots) {
+    rows.resize(slots);
+    first.resize(slots + 1);
+    position.resize(static_cast<std::size_t>(first.back()));
+    flat.resize(static_cast<std::size_t>(first.back()));
 }
 
 bool enters_with_pattern(const SweepRow& row, const PatchSlice& slice) {
@@ -92,7 +100,7 @@ PackedTap::Put PackedTap::gather(SiteRef ref, const TokenList& list) const {
 Tensor PackedTap::see(SiteRef ref, Tensor x) {
     Put put = gather(ref, before_attention(ref.site) ? *tokens_ : *queries_);
     const Tensor& values = group_.values.at(site_key(ref));
-    auto at = [&](const std::vector<std::int64_t>& list) { return at::tensor(list, at::kLong).to(x.device()); };
+    auto at = [device = x.device()](const std::vector<std::int64_t>& list) { return at::tensor(list, at::kLong).to(device); };
     if (is_score(ref.site)) {
         if (put.score_token.empty()) return x;
         Tensor y = x.clone(), flat = at(put.score_flat), head = at(put.score_head), source = at(put.source);
@@ -101,7 +109,10 @@ Tensor PackedTap::see(SiteRef ref, Tensor x) {
         return y;
     }
     if (put.slices.size() == 0) return x;
-    return scatter_patch(x[0], values.flatten(0, 1), put.slices).unsqueeze(0);
+    const bool ours = x.use_count() == 1 && x.storage().use_count() == 1 && x.is_contiguous();  // nobody else sees it
+    Tensor y = ours ? std::move(x) : x.clone(at::MemoryFormat::Contiguous);
+    scatter_patch_(y[0], values.flatten(0, 1), put.slices);
+    return y;
 }
 
 }  // namespace microtome

@@ -18,6 +18,8 @@ struct TokenList {
 
     std::int64_t size() const { return static_cast<std::int64_t>(position.size()); }
     void add(std::size_t row, std::size_t pair, const std::vector<std::int64_t>& positions, std::int64_t length);
+    /// Keeps the first `slots` rows.
+    void cut(std::size_t slots);
 };
 
 class PackedTap : public SiteHandler {

@@ -3,11 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <random>
 #include <set>
 
 #include "core/base/error.h"
 #include "hooks/recorder.h"
+#include "hooks/sweep/columns.h"
+#include "hooks/sweep/replacement.h"
+#include "hooks/sweep/shared_run.h"
 
 namespace microtome {
 namespace {
@@ -57,88 +59,6 @@ Tensor difference(const Tensor& a, const Tensor& b, Site site) {
     return (is_score(site) ? mask : mask.any(-1)).to(at::kCPU).contiguous();
 }
 
-// What is put in where it is not the source run's.
-class Replacement {
-  public:
-    Replacement(const Transformer& model, const PatchSweep& sweep, std::vector<SiteRef> sites)
-        : model_(model), sweep_(sweep), sites_(std::move(sites)) {
-        bool runs = sweep.replace == PatchValue::mean || sweep.replace == PatchValue::resample;
-        if (runs && sweep.reference.empty()) throw Error("reference", "at least one prompt to take means or samples from", "none");
-        if (runs && sweep.always) throw Error("replace", "source or zero while interventions hold in every run", "mean or resample");
-    }
-
-    void fill(PatchGroup& group, PatchOutcome& out) {
-        if (sweep_.replace == PatchValue::zero)
-            for (SiteRef ref : sites_) put(group, ref, at::zeros_like(group.before.at(site_key(ref))));
-        if (sweep_.replace == PatchValue::mean) means(group, out);
-        if (sweep_.replace == PatchValue::resample) samples(group, out);
-    }
-
-  private:
-    // Masked scores stay masked: nothing is read from what comes later.
-    static void put(PatchGroup& group, SiteRef ref, Tensor values) {
-        const Tensor& before = group.before.at(site_key(ref));
-        if (ref.site == Site::attn_scores) values = values.masked_fill(before == -INFINITY, -INFINITY);
-        group.values[site_key(ref)] = values.to(before.scalar_type());
-    }
-
-    std::map<int, Tensor> run(const std::vector<std::vector<std::int64_t>>& ids, PatchOutcome& out) {
-        Recorder recorder(sites_);
-        model_.forward(ids_tensor(ids), Tap(recorder));
-        out.forward_rows += static_cast<std::int64_t>(ids.size());
-        std::map<int, Tensor> found;
-        for (SiteRef ref : sites_) found[site_key(ref)] = recorder.at(ref);
-        return found;
-    }
-
-    void means(PatchGroup& group, PatchOutcome& out) {
-        auto length = static_cast<std::size_t>(group.length());
-        bool aligned = std::all_of(sweep_.reference.begin(), sweep_.reference.end(), [&](const auto& r) { return r.size() == length; });
-        std::map<int, Tensor> sums;
-        std::int64_t tokens = 0;
-        for (const auto& prompt : sweep_.reference) {
-            tokens += aligned ? 1 : static_cast<std::int64_t>(prompt.size());
-            for (auto& [key, x] : run({prompt}, out)) {
-                Site site = static_cast<Site>(key % 64);
-                if (!aligned && is_score(site))
-                    throw Error("reference", "prompts as long as the pairs for means of scores and patterns", "others");
-                Tensor part = x.to(at::kDouble);
-                part = aligned ? part : part.sum(1, true);
-                sums[key] = sums.count(key) ? sums[key] + part : part;
-            }
-        }
-        for (SiteRef ref : sites_) {
-            Tensor mean = sums.at(site_key(ref)) / static_cast<double>(tokens);
-            put(group, ref, mean.expand(group.before.at(site_key(ref)).sizes()));
-        }
-        std::string note = aligned ? "means of the reference prompts by position" : "means over all tokens of the reference prompts";
-        if (std::find(out.notes.begin(), out.notes.end(), note) == out.notes.end()) out.notes.push_back(note);
-    }
-
-    void samples(PatchGroup& group, PatchOutcome& out) {
-        std::vector<std::vector<std::int64_t>> drawn;
-        for (std::size_t pair : group.pairs) {
-            std::vector<std::size_t> others;
-            for (std::size_t i = 0; i < sweep_.reference.size(); ++i)
-                if (sweep_.reference[i].size() == sweep_.pairs[pair].base.size() && sweep_.reference[i] != sweep_.pairs[pair].base)
-                    others.push_back(i);
-            if (others.empty())
-                throw Error(
-                    "reference",
-                    "another prompt as long as pair " + std::to_string(pair + 1) + " (" + std::to_string(group.length()) + " tokens)",
-                    "none");
-            std::mt19937_64 random(sweep_.seed * 0x9E3779B97F4A7C15ULL + pair);
-            drawn.push_back(sweep_.reference[others[random() % others.size()]]);
-        }
-        auto found = run(drawn, out);
-        for (SiteRef ref : sites_) put(group, ref, found.at(site_key(ref)));
-    }
-
-    const Transformer& model_;
-    const PatchSweep& sweep_;
-    std::vector<SiteRef> sites_;
-};
-
 struct Runner {
     const Transformer& model;
     const PatchSweep& sweep;
@@ -150,18 +70,38 @@ struct Runner {
         std::vector<const Question*> asked;
         for (std::size_t i : group.pairs) asked.push_back(&runs.questions[i]);
         MetricBatch reading(sweep.metric, asked, group.length());
+        if (cache && !sweep.always && sweep.replace == PatchValue::source && can_share(sites) && can_share(also)) {
+            together(group, asked, reading.positions());
+            return;
+        }
         Tensor logits[2];
         for (int side = 0; side < 2; ++side) logits[side] = run(group, side == 0, reading.positions());
+        note(group, reading, logits[0], logits[1]);
+    }
+
+    // What the metric says of both runs.
+    void note(const PatchGroup& group, const MetricBatch& reading, const Tensor& base_logits, const Tensor& source_logits) {
         if (sweep.metric.needs_clean()) {
-            const Tensor& clean = logits[sweep.source_is_clean ? 1 : 0];
+            const Tensor& clean = sweep.source_is_clean ? source_logits : base_logits;
             for (std::size_t i = 0; i < group.pairs.size(); ++i)
                 runs.questions[group.pairs[i]].clean_logits = clean[static_cast<std::int64_t>(i)].narrow(0, 0, reading.count(i)).clone();
         }
-        auto base = numbers_of(reading(logits[0])), source = numbers_of(reading(logits[1]));
+        auto base = numbers_of(reading(base_logits)), source = numbers_of(reading(source_logits));
         for (std::size_t i = 0; i < group.pairs.size(); ++i) {
             runs.outcome.base[group.pairs[i]] = base[i];
             runs.outcome.source[group.pairs[i]] = source[i];
         }
+    }
+
+    void together(PatchGroup& group, const std::vector<const Question*>& asked, const Tensor& positions) {
+        Tensor x = run_together(model, group, sites, also, positions);  // (2, pairs, n, d_model)
+        runs.outcome.forward_rows += 2 * x.size(1);
+        auto narrow = narrow_end(model, sweep.metric, runs.questions);
+        Tensor logits = (narrow ? narrow->end : model).logits(x.flatten(0, 1)).unflatten(0, {2, x.size(1)});
+        if (!narrow) return note(group, MetricBatch(sweep.metric, asked, group.length()), logits[0], logits[1]);
+        std::vector<const Question*> narrow_asked;
+        for (std::size_t i : group.pairs) narrow_asked.push_back(&narrow->questions[i]);
+        note(group, MetricBatch(narrow->metric, narrow_asked, group.length()), logits[0], logits[1]);
     }
 
     Tensor run(PatchGroup& group, bool base, const Tensor& positions) {

@@ -17,6 +17,7 @@ struct PatchGroup {
     std::map<int, Tensor>
         changed;    // where they differ, bool on the CPU: (pair, pos), with heads (pair, pos, head); scores (pair, head, pos, pos)
     KvCache cache;  // of the base run
+    bool both_cached = false;  // the source run's too: prompt pairs.size() + i is pair i's
 
     std::int64_t length() const { return base.size(1); }
 };

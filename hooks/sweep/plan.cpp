@@ -31,6 +31,21 @@ std::vector<std::int64_t> reaching(const ModelConfig& config, const PatchSweep& 
     return changed;
 }
 
+// The stream put in from the first token on that differs: up to the last token in a row that is put in, all goes on as in the source run.
+void follow_source(const PatchSweep& sweep, const PatchGroup& group, SweepRow& row, const std::vector<std::int64_t>& read) {
+    const PatchCell& cell = sweep.cells[row.cell];
+    if (!group.both_cached || cell.size() != 1 || cell[0].ref.site != Site::resid_pre || cell[0].head >= 0) return;
+    Tensor differ = group.base[static_cast<std::int64_t>(row.pair)].ne(group.source[static_cast<std::int64_t>(row.pair)]);
+    if (row.start > 0 && differ.narrow(0, 0, row.start).any().item<bool>()) return;
+    const auto* places = positions_at(sweep, cell[0].place, group.pairs[row.pair]);
+    std::int64_t start = row.start;
+    while (start < group.length() && (!places || std::find(places->begin(), places->end(), start) != places->end())) ++start;
+    if (std::lower_bound(read.begin(), read.end(), row.start) != std::lower_bound(read.begin(), read.end(), start) || start > read.back())
+        return;
+    row.start = start;
+    row.after_source = true;
+}
+
 std::optional<SweepRow> row_of(const ModelConfig& config, const PatchSweep& sweep, const PatchGroup& group, std::size_t cell,
                                std::size_t pair, const std::vector<std::int64_t>& read) {
     std::optional<SweepRow> row;
@@ -43,6 +58,7 @@ std::optional<SweepRow> row_of(const ModelConfig& config, const PatchSweep& swee
         row->start = std::min(row->start, positions.front());
         if (std::tie(layer, stage) < std::tie(row->layer, row->stage)) row->layer = layer, row->stage = stage;
     }
+    if (row) follow_source(sweep, group, *row, read);
     return row;
 }
 
@@ -110,6 +126,23 @@ Stage stage_of(Site site) {
     }
 }
 
+int first_mix(const SweepRow& row) {
+    return row.stage <= Stage::qkv ? row.layer : row.layer + 1;
+}
+
+std::vector<std::int64_t> early_positions(const PatchSweep& sweep, const PatchGroup& group, const SweepRow& row) {
+    std::set<std::int64_t> found;
+    for (const PatchSlice& slice : sweep.cells[row.cell]) {
+        int layer = std::max(0, slice.ref.layer), mix = first_mix(row);
+        Stage stage = slice.ref.layer < 0 ? Stage::pre : stage_of(slice.ref.site);
+        bool before = layer < mix || (layer == mix && stage == Stage::pre);
+        const auto* places = positions_at(sweep, slice.place, group.pairs[row.pair]);
+        for (std::int64_t p = row.start; before && p < group.length(); ++p)
+            if (!places || std::find(places->begin(), places->end(), p) != places->end()) found.insert(p);
+    }
+    return {found.begin(), found.end()};
+}
+
 std::vector<SweepChunk> plan_sweep(const ModelConfig& config, const PatchSweep& sweep, const PatchGroup& group, const MetricPositions& read,
                                    std::vector<std::size_t>& rows) {
     std::vector<SweepRow> all;
@@ -136,12 +169,14 @@ std::vector<SiteRef> entry_sites(const ModelConfig& config, const PatchSweep& sw
         for (const PatchSlice& slice : cell) {
             int layer = slice.ref.layer;
             if (layer < 0) {
-                if (entry_layer(config, slice.ref) == 0) want(-1, {Site::embed, Site::pos_embed});
+                if (entry_layer(config, slice.ref) == 0)
+                    want(-1, {Site::embed, Site::pos_embed}), want(0, {Site::resid_pre, Site::q, Site::k, Site::v});
                 continue;
             }
             want(layer, {Site::resid_pre});
             Stage stage = stage_of(slice.ref.site);
-            if (stage == Stage::qkv) want(layer, {Site::q, Site::k, Site::v});
+            int mix = stage <= Stage::qkv ? layer : layer + 1;
+            if (mix < config.n_layers) want(mix, {Site::resid_pre, Site::q, Site::k, Site::v});
             if (stage == Stage::mixed) want(layer, {Site::z});
             if (stage >= Stage::attended) want(layer, {Site::attn_out});
             if (stage == Stage::neurons) want(layer, {Site::mlp_post});

@@ -18,9 +18,15 @@ struct SweepRow {
     std::size_t cell = 0, pair = 0;  // pair: index into the group's
     int layer = 0;
     Stage stage = Stage::pre;
-    std::int64_t start = 0;  // the first position that is not the base run's
-    bool twin = false;       // a copy, so that no matrix product has a single row; its result is left out
+    std::int64_t start = 0;     // the first position that is not the base run's
+    bool after_source = false;  // what stands before `start` is the source run's, not the base's
+    bool twin = false;          // a copy, so that no matrix product has a single row; its result is left out
 };
+
+/// The layer in whose attention all of the row's tokens take part. Before it only those go along that a slice has changed.
+int first_mix(const SweepRow& row);
+/// Those tokens: positions from `start` on where a slice before that attention puts something in, ascending.
+std::vector<std::int64_t> early_positions(const PatchSweep& sweep, const PatchGroup& group, const SweepRow& row);
 
 /// Rows that go through the model together, in the order in which they enter.
 using SweepChunk = std::vector<SweepRow>;

@@ -169,7 +169,7 @@ std::int64_t sweep_bytes(const Transformer& model, const PatchSweep& sweep) {
         for (const PatchSlice& slice : cell)
             if (patched.insert(site_key(slice.ref)).second) kept += 2 * width_of(c, slice.ref, longest);  // there and put in
     for (SiteRef ref : entry_sites(c, sweep)) kept += patched.count(site_key(ref)) ? 0 : width_of(c, ref, longest);
-    kept += 2 * std::int64_t{c.n_layers} * c.n_kv_heads * c.d_head;
+    kept += 4 * std::int64_t{c.n_layers} * c.n_kv_heads * c.d_head;  // keys and values of both runs
     std::int64_t live = 6 * c.d_model + 3 * c.d_mlp + 4 * c.n_heads * c.d_head,
                  logits = 32 * std::min(most_logits, std::max(sweep.batch_tokens, longest) * c.d_vocab);
     return (tokens * kept + std::max(sweep.batch_tokens, longest) * live) * size + logits;

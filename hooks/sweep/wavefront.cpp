@@ -42,16 +42,18 @@ std::vector<std::int64_t> Wavefront::positions_of(const SweepRow& row, bool narr
 Wavefront::Entered Wavefront::enter(int layer, Stage stage) {
     Entered entered{{}, {}, rows_.size()};
     std::int64_t token = tokens_.size(), query = queries_.size();
-    bool narrow = layer >= last_layer_;
+    bool mixes = stage == Stage::qkv, over = layer > last_layer_ || (layer == last_layer_ && stage >= Stage::mixed);
     auto add = [&](const SweepRow& row) {
         rows_.push_back(row);
         tap_.enter(rows_.size() - 1);
-        if (!narrow || stage < Stage::mixed) tokens_.add(rows_.size() - 1, row.pair, positions_of(row, false), base_.group.length());
-        queries_.add(rows_.size() - 1, row.pair, positions_of(row, narrow), base_.group.length());
+        auto early = mixes ? std::vector<std::int64_t>() : early_of(row, layer, stage);
+        if (!over) tokens_.add(rows_.size() - 1, row.pair, mixes ? positions_of(row, false) : early, base_.group.length());
+        asked_ += static_cast<std::int64_t>(positions_of(row, layer >= last_layer_).size());
+        queries_.add(rows_.size() - 1, row.pair, mixes ? positions_of(row, layer == last_layer_) : early, base_.group.length());
     };
     for (; next_ < chunk_.size() && chunk_[next_].layer == layer && chunk_[next_].stage == stage; ++next_) add(chunk_[next_]);
     if (rows_.size() == entered.first_row) return entered;
-    if (queries_.size() == 1 || chunk_.size() == 1) {
+    if (queries_.size() == 1 || tokens_.size() == 1 || asked_ == 1 || chunk_.size() == 1) {
         add(rows_.back());
         rows_.back().twin = true;
     }
@@ -62,7 +64,7 @@ Wavefront::Entered Wavefront::enter(int layer, Stage stage) {
 }
 
 void Wavefront::grow(Tensor& live, SiteRef ref, const Tensor& flat) const {
-    if (!flat.defined() || flat.numel() == 0) return;
+    if (!flat.defined() || (live.defined() && flat.numel() == 0)) return;
     Tensor joined = base_.flat(ref).index_select(0, flat).unsqueeze(0);
     live = live.defined() ? at::cat({live, joined}, 1) : joined;
 }
@@ -71,7 +73,10 @@ void Wavefront::grow(Tensor& live, SiteRef ref, const Tensor& flat) const {
 void Wavefront::pack() {
     auto narrow = [&](const std::vector<std::int64_t>& list) { return at::tensor(list, at::kLong).to(at::kInt); };
     std::vector<std::int64_t> start, prompt;
-    for (std::size_t row : tokens_.rows) start.push_back(rows_[row].start), prompt.push_back(static_cast<std::int64_t>(rows_[row].pair));
+    for (std::size_t row : tokens_.rows) {
+        start.push_back(rows_[row].start);
+        prompt.push_back(static_cast<std::int64_t>(rows_[row].pair + (rows_[row].after_source ? base_.group.pairs.size() : 0)));
+    }
     packed_.rows = {narrow(start), narrow(tokens_.first), narrow(prompt), narrow(queries_.first), narrow(queries_.position)};
     packed_.position = index(tokens_.position);
     packed_.query_position = index(queries_.position);
@@ -112,20 +117,18 @@ bool Wavefront::run(const Progress& progress) {
 Tensor Wavefront::attend(int layer, const Block& block, const Tap& tap) {
     Attention::Heads heads;
     if (x_.defined()) {
-        x_ = tap(Site::resid_pre, x_);
+        x_ = tap(Site::resid_pre, std::move(x_));
         AttentionInputs in = block.read(x_, tap);
-        if (layer == last_layer_) {  // only the metric's tokens ask
-            std::vector<std::int64_t> go_on;
-            for (std::size_t slot = 0; slot < tokens_.rows.size(); ++slot)
-                for (std::int64_t q = queries_.first[slot]; q < queries_.first[slot + 1]; ++q)
-                    go_on.push_back(tokens_.first[slot] + queries_.position[static_cast<std::size_t>(q)] - rows_[tokens_.rows[slot]].start);
-            Tensor which = index(go_on);
+        if (layer == last_layer_) {
+            Tensor which = askers();
             x_ = x_.index_select(1, which);
             in.q = in.q.index_select(1, which);
         }
-        heads = block.attn.project(in);
+        heads = project(block.attn, in);
+        join(heads);
     }
     Entered entered = enter(layer, Stage::qkv);
+    joined_ = rows_.size();
     grow(x_, {Site::resid_pre, layer}, entered.queries);
     grow(heads.q, {Site::q, layer}, entered.queries);
     grow(heads.k, {Site::k, layer}, entered.tokens);
@@ -143,11 +146,17 @@ Tensor Wavefront::attend(int layer, const Block& block, const Tap& tap) {
 }
 
 void Wavefront::run_layer(int layer) {
+    layer_ = layer;
     const Block& block = base_.model.blocks[static_cast<std::size_t>(layer)];
     Tap outer(tap_), tap = outer.at(layer);
     if (layer == last_layer_) {
-        queries_ = {};
-        for (std::size_t row : tokens_.rows) queries_.add(row, rows_[row].pair, positions_of(rows_[row], true), base_.group.length());
+        queries_.cut(0);
+        for (std::size_t row = 0; row < joined_; ++row)
+            queries_.add(row, rows_[row].pair, positions_of(rows_[row], true), base_.group.length());
+        for (std::size_t row = joined_; row < rows_.size(); ++row)
+            queries_.add(row, rows_[row].pair,
+                         {tokens_.position.begin() + tokens_.first[row], tokens_.position.begin() + tokens_.first[row + 1]},
+                         base_.group.length());
     }
     Entered entered = enter(layer, Stage::pre);
     bool embeds = layer == 0 && base_.group.before.count(site_key({Site::embed, -1})) > 0;

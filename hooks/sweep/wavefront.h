@@ -43,6 +43,10 @@ class Wavefront {
     };
     Entered enter(int layer, Stage stage);
     std::vector<std::int64_t> positions_of(const SweepRow& row, bool narrow) const;
+    std::vector<std::int64_t> early_of(const SweepRow& row, int layer, Stage stage) const;
+    Tensor askers() const;
+    Attention::Heads project(const Attention& attention, const AttentionInputs& in) const;
+    void join(Attention::Heads& heads);
     void grow(Tensor& live, SiteRef ref, const Tensor& flat) const;
     Tensor index(const std::vector<std::int64_t>& list) const;
     void pack();
@@ -52,8 +56,10 @@ class Wavefront {
     const SweepBase& base_;
     const SweepChunk& chunk_;
     std::size_t next_ = 0;  // of the chunk
-    int last_layer_;
+    int last_layer_, layer_ = 0;
     std::vector<SweepRow> rows_;
+    std::int64_t asked_ = 0;  // tokens of all rows, once they have joined
+    std::size_t joined_ = 0;  // rows before it have all their tokens here; the others those that a slice has changed
     TokenList tokens_, queries_;
     PackedTap tap_;
     PackedRows packed_;
