@@ -1,11 +1,13 @@
-// One activation patch, looked at closely: which tokens it makes likelier, and how far it reaches. The stream's change is exactly 0 outside
-// the causal cone of the patch (deeper layers, same or later tokens).
+// One activation patch, looked at closely: the logit lens of the runs and what the patch changed in it, which tokens it makes likelier, and
+// how far it reaches. The stream's change is exactly 0 outside the causal cone of the patch (deeper layers, same or later tokens).
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
+#include "analyses/lens_comparison.h"
 #include "analyses/question.h"
 #include "analyses/register.h"
 #include "analyses/session_impl.h"
@@ -19,7 +21,7 @@ namespace {
 
 struct Params {
     std::vector<PromptPair> prompts;
-    std::string site = "resid_pre", direction = "denoise";
+    std::string site = "resid_pre", direction = "denoise", difference_from = "base";
     int layer = 0, head = -1, position = -1, top_k = 10;
     static constexpr std::tuple fields{
         Field{"prompts", &Params::prompts, "A pair of a clean and a corrupted prompt, with answer and foil"},
@@ -29,14 +31,27 @@ struct Params {
         Field{"position", &Params::position, "This token alone, of a pattern this destination (-1: all)", at_least(-1)},
         Field{"direction", &Params::direction, "denoise: clean values into the corrupted run; noise: the reverse",
               one_of("denoise", "noise")},
+        Field{
+            "difference_from", &Params::difference_from,
+            "What the differences are taken from: base (the run that is patched into; exactly 0 outside the causal cone), clean or corrupt",
+            one_of("base", "clean", "corrupt")},
         Field{"top_k", &Params::top_k, "Tokens told, of each of the three runs", between(1, 1000)}};
 };
 
 struct Result {
+    Grid lens, lens_difference;
+    std::optional<Grid> lens_answer, lens_answer_difference, lens_margin, lens_margin_difference;  // none without an answer, without a foil
     Table tokens;
     Grid reach;
     std::vector<std::pair<std::string, double>> summary;
     static constexpr std::tuple fields{
+        Field{"lens", &Result::lens, "What each run's stream after each layer would say: the likeliest next token, and its probability"},
+        Field{"lens_difference", &Result::lens_difference,
+              "The token whose probability the patch changes most, and by how much; 0: nothing is changed"},
+        Field{"lens_answer", &Result::lens_answer, "Probability of the answer after each layer (of several: their sum)"},
+        Field{"lens_answer_difference", &Result::lens_answer_difference, "By how much the patch changes the answer's probability"},
+        Field{"lens_margin", &Result::lens_margin, "Logit of the answer minus the foil's after each layer"},
+        Field{"lens_margin_difference", &Result::lens_margin_difference, "By how much the patch changes answer minus foil"},
         Field{"tokens", &Result::tokens,
               "The likeliest next tokens of the clean, the corrupted and the patched run, and those of the question"},
         Field{"reach", &Result::reach,
@@ -59,7 +74,7 @@ void check_place(const Params& params, const ModelConfig& config, Site site, std
 
 struct Run {
     Tensor probabilities, logits;  // float64 (d_vocab), at the last token
-    std::vector<Tensor> stream;    // by layer: resid_post (pos, d_model)
+    std::vector<Tensor> stream;    // by layer: resid_post (pos, d_model), as computed
 };
 
 Run run_of(const Transformer& model, const Tensor& ids, SiteHandler* handler) {
@@ -70,7 +85,7 @@ Run run_of(const Transformer& model, const Tensor& ids, SiteHandler* handler) {
     Run run;
     run.logits = last_logits(model, ids, &chain)[0].to(at::kCPU, at::kDouble);
     run.probabilities = at::softmax(run.logits, 0);
-    for (SiteRef ref : refs) run.stream.push_back(recorder.at(ref)[0].to(at::kCPU, at::kDouble));
+    for (SiteRef ref : refs) run.stream.push_back(recorder.at(ref)[0]);
     return run;
 }
 
@@ -105,19 +120,47 @@ Table table_of(const Session& session, const Run* (&runs)[3], const std::vector<
     return table;
 }
 
+Tensor distance(const Tensor& a, const Tensor& b) {  // float64 (pos)
+    return (a.to(at::kCPU, at::kDouble) - b.to(at::kCPU, at::kDouble)).norm(2, -1);
+}
+
 Grid reach_of(const Session& session, const std::vector<std::int64_t>& ids, const Run& base, const Run& source, const Run& patched) {
     Grid grid;
     grid.axes = {{"layer", numbers(static_cast<int>(base.stream.size()))}, {"position", pieces(session, ids)}};
     grid.unit = "share of the way";
     grid.diverging = false;
     for (std::size_t l = 0; l < base.stream.size(); ++l) {
-        const Tensor moved = (patched.stream[l] - base.stream[l]).norm(2, -1), whole = (source.stream[l] - base.stream[l]).norm(2, -1);
+        const Tensor moved = distance(patched.stream[l], base.stream[l]), whole = distance(source.stream[l], base.stream[l]);
         for (std::int64_t p = 0; p < moved.numel(); ++p) {
             const double by = moved[p].item<double>(), of = whole[p].item<double>();
             grid.values.push_back(by == 0 ? 0 : of == 0 ? std::nan("") : by / of);
         }
     }
     return grid;
+}
+
+/// Labels of positions that hold different tokens in the two prompts tell both.
+std::vector<std::string> both_pieces(const Session& session, const ResolvedPair& pair) {
+    std::vector<std::string> clean = pieces(session, pair.clean);
+    const std::vector<std::string> corrupt = pieces(session, pair.corrupt);
+    for (std::size_t p = 0; p < clean.size(); ++p)
+        if (clean[p] != corrupt[p]) clean[p] += "/" + corrupt[p];
+    return clean;
+}
+
+void add_lenses(const Session& session, const Params& params, const ResolvedPair& pair, const Run* (&runs)[3], RunProgress& progress,
+                Result& result) {
+    const bool denoise = params.direction == "denoise";
+    const std::string from = params.difference_from == "base" ? denoise ? "corrupt" : "clean" : params.difference_from;
+    const LensQuestion question{{{"clean", &runs[0]->stream}, {"corrupted", &runs[1]->stream}, {"patched", &runs[2]->stream}},
+                                from == "clean" ? 0u : 1u,
+                                2,
+                                both_pieces(session, pair),
+                                pieces(session, denoise ? pair.corrupt : pair.clean)};
+    LensComparison lenses = compare_lenses(session, pair, question, progress);
+    result.lens = std::move(lenses.top), result.lens_difference = std::move(lenses.top_difference);
+    result.lens_answer = std::move(lenses.answer), result.lens_answer_difference = std::move(lenses.answer_difference);
+    result.lens_margin = std::move(lenses.margin), result.lens_margin_difference = std::move(lenses.margin_difference);
 }
 
 Result run(Session& session, const Params& params, RunProgress& progress) {
@@ -155,8 +198,10 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
     progress.step(3, 3, "runs");
     const Run &base = denoise ? corrupt : clean, &source = denoise ? clean : corrupt;
     const Run* runs[3] = {&clean, &corrupt, &patched};
-    Result result{
-        table_of(session, runs, told_tokens(runs, pair, params.top_k), base), reach_of(session, base_ids, base, source, patched), {}};
+    Result result;
+    add_lenses(session, params, pair, runs, progress, result);
+    result.tokens = table_of(session, runs, told_tokens(runs, pair, params.top_k), base);
+    result.reach = reach_of(session, base_ids, base, source, patched);
     if (!pair.answers.empty() && !pair.foils.empty()) {
         auto difference = [&](const Run& run) {
             return (run.logits.index_select(0, at::tensor(pair.answers)).mean() - run.logits.index_select(0, at::tensor(pair.foils)).mean())
@@ -169,6 +214,7 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
 
 }  // namespace
 
-MICROTOME_ANALYSIS(single_patch, "single-patch", "One patch looked at closely: which tokens it makes likelier, and how far it reaches")
+MICROTOME_ANALYSIS(single_patch, "single-patch",
+                   "One patch looked at closely: what it changes in the logit lens, which tokens it makes likelier, how far it reaches")
 
 }  // namespace microtome

@@ -78,7 +78,9 @@ QString GridSlices::panel_title(std::size_t panel, bool brief) const {
         rest /= lead.labels.size();
         QString name = axis_title(lead.name);
         bool known = lead.name == "layer" || lead.name == "head";
-        QString part = lead.name == "kind" ? label : brief ? (known ? name.left(1) + label : label) : name.toLower() + ' ' + label;
+        QString part = lead.name == "kind" || lead.name == "run" ? label
+                       : brief                                   ? (known ? name.left(1) + label : label)
+                                                                 : name.toLower() + ' ' + label;
         title = title.isEmpty() ? part : part + (brief ? QStringLiteral(" ") : QStringLiteral(", ")) + title;
     }
     return title;
