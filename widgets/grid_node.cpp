@@ -35,6 +35,7 @@ std::optional<std::size_t> index_of(const Axis& axis, NodeRef ref) {
         const auto found = std::find(axis.labels.begin(), axis.labels.end(), ref.site);
         return found == axis.labels.end() ? 0 : static_cast<std::size_t>(found - axis.labels.begin());
     }
+    if (axis.name == "run") return axis.size() - 1;
     const int* field = field_of(ref, axis.name);
     if (!field || *field < 0) return {};
     for (std::size_t i = 0; i < axis.size(); ++i)
@@ -75,6 +76,19 @@ std::optional<std::size_t> cell_of(const Grid& grid, const NodeRef& ref) {
         flat = flat * axis.size() + *index;
     }
     return flat;
+}
+
+std::vector<std::size_t> cells_of(const Grid& grid, const NodeRef& ref) {
+    const auto last = cell_of(grid, ref);
+    if (!last) return {};
+    std::size_t stride = 1;
+    for (std::size_t a = grid.axes.size(); a-- > 0; stride *= grid.axes[a].size())
+        if (grid.axes[a].name == "run") {
+            std::vector<std::size_t> cells;
+            for (std::size_t run = 0; run < grid.axes[a].size(); ++run) cells.push_back(*last - (grid.axes[a].size() - 1 - run) * stride);
+            return cells;
+        }
+    return {*last};
 }
 
 std::string site_of_preset(const std::string& preset) {

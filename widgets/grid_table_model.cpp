@@ -49,7 +49,9 @@ QVariant GridTableModel::data(const QModelIndex& index, int role) const {
     if (role != Qt::DisplayRole) return {};
     const std::size_t at = flat(index);
     if (!grid_->computed(at)) return tr("not computed");
-    const QString number = std::isnan(grid_->values[at]) ? tr("no value") : number_text(grid_->values[at], 6);
+    const bool none = std::isnan(grid_->values[at]);
+    QString number = none ? tr("no value") : number_text(grid_->values[at], 6);
+    if (!none && !grid_->approximate.empty()) number.prepend(QStringLiteral("≈ "));
     return grid_->texts.empty() ? number : visible_token(grid_->texts[at]) + QLatin1Char(' ') + number;
 }
 

@@ -38,6 +38,12 @@ void HeatmapView::set_grid(std::shared_ptr<const Grid> grid, const SceneOptions&
     redraw();
 }
 
+void HeatmapView::set_echoes(std::vector<CellIndex> hovered, std::vector<CellIndex> selected) {
+    if (hovered == hovered_echoes_ && selected == selected_echoes_) return;
+    hovered_echoes_ = std::move(hovered), selected_echoes_ = std::move(selected);
+    update();
+}
+
 void HeatmapView::set_message(const QString& text) {
     if (message_ == text) return;
     message_ = text;
@@ -143,6 +149,8 @@ void HeatmapView::paintEvent(QPaintEvent*) {
         scene_->paint(into, QRectF(rect()), screen_style(*this));
     }
     painter.drawPixmap(0, 0, picture_);
+    for (CellIndex cell : selected_echoes_) outline(painter, cell, theme.text, 1);
+    for (CellIndex cell : hovered_echoes_) outline(painter, cell, theme.accent, 1);
     outline(painter, hover_cell(), theme.dim, 1);
     paint_pins(painter, true);
     outline(painter, current_cell(), hasFocus() ? theme.accent : theme.text, 2);

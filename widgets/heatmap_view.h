@@ -20,6 +20,10 @@ class HeatmapView : public TableCanvas {
 
     /// Keeps the current cell if the axes stay as they were. A null grid shows the message alone.
     void set_grid(std::shared_ptr<const Grid> grid, const SceneOptions& options);
+    /// Cells that are outlined because another view, or another panel of this one, shows the same place: hovered, selected.
+    void set_echoes(std::vector<CellIndex> hovered, std::vector<CellIndex> selected);
+    const std::vector<CellIndex>& hovered_echoes() const { return hovered_echoes_; }
+    const std::vector<CellIndex>& selected_echoes() const { return selected_echoes_; }
     /// Shown in place of a missing grid.
     void set_message(const QString& text);
     const QString& message() const { return message_; }
@@ -74,6 +78,7 @@ class HeatmapView : public TableCanvas {
     std::unique_ptr<HeatmapScene> scene_;
     SceneOptions options_;
     std::optional<Drag> drag_;
+    std::vector<CellIndex> hovered_echoes_, selected_echoes_;
     double wheel_ = 0;  // turned so far, in steps
     Describe describe_;
     QString message_;

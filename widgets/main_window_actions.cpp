@@ -255,7 +255,7 @@ bool MainWindow::focused(const QWidget* view) const {
 MatrixPanel* MainWindow::focused_panel() const {
     if (focused(attention_)) return attention_->panel();
     if (const ResultView* view = shown_result())
-        if (const auto* grid = qobject_cast<GridWidget*>(view->current())) return grid->panel();
+        if (const ViewWidget* shown = view->current(); shown && shown->panel()) return shown->panel();
     return tabs_->currentWidget() == store_ ? store_->panel() : patching_->panel();
 }
 

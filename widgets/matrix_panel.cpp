@@ -67,6 +67,8 @@ void MatrixPanel::link_map() {
     connect(&selection_, &SelectionModel::current_changed, this, [this](const NodeRef& ref, const void* origin) {
         if (origin != map_ && synced()) follow(ref);
     });
+    connect(&selection_, &SelectionModel::current_changed, this, &MatrixPanel::show_echoes);
+    connect(&selection_, &SelectionModel::hover_changed, this, &MatrixPanel::show_echoes);
     connect(&selection_, &SelectionModel::pins_changed, this, &MatrixPanel::show_pins);
 }
 
@@ -85,6 +87,7 @@ void MatrixPanel::link_sync(const QString& name) {
         tell(on);
         Q_EMIT synced_changed(on);
         if (on) follow(selection_.current());
+        show_echoes();
     });
 }
 
@@ -109,14 +112,38 @@ void MatrixPanel::set_grid(std::shared_ptr<const Grid> grid, const SceneOptions&
     map_->set_grid(std::move(grid), options);
     if (synced()) follow(selection_.current());
     show_pins();
+    show_echoes();
 }
 
-std::optional<std::size_t> MatrixPanel::flat_of(NodeRef ref) const {
+/// A position as the index of this grid's axis.
+NodeRef MatrixPanel::shown_ref(NodeRef ref) const {
     if (!positions_.empty() && ref.position >= 0) {
         const auto found = std::find(positions_.begin(), positions_.end(), ref.position);
         ref.position = found == positions_.end() ? -1 : static_cast<int>(found - positions_.begin());
     }
-    return map_->grid() ? cell_of(*map_->grid(), ref) : std::nullopt;
+    return ref;
+}
+
+std::optional<std::size_t> MatrixPanel::flat_of(const NodeRef& ref) const {
+    return map_->grid() ? cell_of(*map_->grid(), shown_ref(ref)) : std::nullopt;
+}
+
+std::vector<CellIndex> MatrixPanel::cells_at(const NodeRef& ref) const {
+    std::vector<CellIndex> cells;
+    if (map_->grid() && agrees(ref, fixed_))
+        for (std::size_t flat : cells_of(*map_->grid(), shown_ref(ref))) cells.push_back(map_->cell_of_flat(flat));
+    return cells;
+}
+
+/// What is hovered or selected elsewhere is outlined here; the own hovered and current cells have outlines of their own.
+void MatrixPanel::show_echoes() {
+    if (!synced()) return map_->set_echoes({}, {});
+    const auto but = [](std::vector<CellIndex> cells, CellIndex own) {
+        std::erase(cells, own);
+        return cells;
+    };
+    map_->set_echoes(map_->hovering() ? but(cells_at(selection_.hover()), map_->hover_cell()) : cells_at(selection_.hover()),
+                     but(cells_at(selection_.current()), map_->current_cell()));
 }
 
 void MatrixPanel::show_pins() {
@@ -129,7 +156,9 @@ void MatrixPanel::show_pins() {
 }
 
 void MatrixPanel::follow(const NodeRef& current) {
-    const auto flat = flat_of(current);
+    std::optional<std::size_t> flat = flat_of(current);
+    const std::vector<CellIndex> cells = cells_at(current);  // of several runs, the one that was looked at stays current
+    if (std::find(cells.begin(), cells.end(), map_->current_cell()) != cells.end()) flat = map_->flat(map_->current_cell());
     map_->show_current(flat ? map_->cell_of_flat(*flat) : CellIndex{});
     const QModelIndex index = flat ? model_->index_of(*flat) : QModelIndex();
     if (index.isValid() && !table_->hasFocus()) table_->setCurrentIndex(index);

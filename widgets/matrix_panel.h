@@ -43,8 +43,11 @@ class MatrixPanel : public QWidget {
     void link_map();
     void link_sync(const QString& name);
     /// The cell of a place, if the grid has it.
-    std::optional<std::size_t> flat_of(NodeRef ref) const;
+    std::optional<std::size_t> flat_of(const NodeRef& ref) const;
+    std::vector<CellIndex> cells_at(const NodeRef& ref) const;
+    NodeRef shown_ref(NodeRef ref) const;
     void show_pins();
+    void show_echoes();
     void link_table();
     void follow(const NodeRef& current);
     void show_readout(CellIndex cell);

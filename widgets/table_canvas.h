@@ -36,6 +36,7 @@ class TableCanvas : public QWidget {
 
     CellIndex current_cell() const { return current_; }
     bool hovering() const { return hover_.valid(); }
+    CellIndex hover_cell() const { return hover_; }
     /// Moves the current cell and tells (`chosen`) if it changed.
     void choose(CellIndex cell);
     /// Moves it without telling: for changes that come from elsewhere.
@@ -66,7 +67,6 @@ class TableCanvas : public QWidget {
 
     /// Where a key leads from the current cell; overridden where cells wrap onto several lines.
     virtual CellIndex moved(CellIndex from, int key) const;
-    CellIndex hover_cell() const { return hover_; }
     void reset_cells();
     /// Brings a cell on screen that became the current one.
     virtual void reveal(CellIndex) {}

@@ -8,6 +8,7 @@
 #include "analyses/views/serialize.h"
 #include "tests/gui/quiet.h"
 #include "widgets/main_window.h"
+#include "widgets/results/compare_widget.h"
 #include "widgets/results/grid_widget.h"
 #include "widgets/results/ranking.h"
 #include "widgets/results/table_widget.h"
@@ -123,6 +124,120 @@ class TestResults : public QObject {
             for (std::size_t p = 0; p < 15; ++p) QCOMPARE(reach.values[l * 15 + p] != 0, l >= 2 && p >= 10);
         workspace().document().undo_stack().undo();
         QVERIFY(window_->result("single-patch"));
+    }
+
+    void the_runs_of_a_patch_stand_side_by_side_and_one_by_one() {
+        run("single-patch");
+        ResultView* view = window_->result("single-patch");
+        auto* lens = qobject_cast<CompareWidget*>(view->current());
+        QVERIFY(lens && view->widget("lens") == lens && !view->widget("lens_difference"));
+        const auto shown_grid = [](GridWidget* part) { return part->panel()->map()->grid(); };
+        const Grid all = *shown_grid(lens->runs());
+        QCOMPARE(all.axes[0].labels, (std::vector<std::string>{"clean", "corrupted", "patched"}));
+        QVERIFY(lens->runs()->isVisible() && lens->difference()->isVisible());
+        const Range together = lens->runs()->panel()->map()->scene()->scale().range();
+        QTest::keyClick(lens->runs()->panel()->map(), Qt::Key_4);  // the patched run alone
+        QCOMPARE(lens->segment(), 3);
+        QVERIFY(lens->runs()->isVisible() && !lens->difference()->isVisible());
+        const Grid one = *shown_grid(lens->runs());
+        QVERIFY(std::equal(one.values.begin(), one.values.end(), all.values.begin() + static_cast<std::ptrdiff_t>(2 * one.size())));
+        QVERIFY(std::equal(one.texts.begin(), one.texts.end(), all.texts.begin() + static_cast<std::ptrdiff_t>(2 * one.size())));
+        const Range alone = lens->runs()->panel()->map()->scene()->scale().range();
+        QVERIFY(alone.low == together.low && alone.high == together.high);  // the same colours as beside the others
+        QVERIFY(view->scene_options().norm.kind == Norm::Kind::fixed && view->scene_options().norm.high == together.high);
+        QTest::keyClick(lens->runs()->panel()->map(), Qt::Key_BracketRight);
+        QCOMPARE(lens->segment(), 4);
+        QVERIFY(!lens->runs()->isVisible() && lens->difference()->isVisible());
+        QVERIFY(shown_grid(lens->difference())->diverging);
+        QCOMPARE(view->shown()->name, std::string("lens_difference"));
+        QTest::mouseClick(lens->segments()->button(1), Qt::LeftButton);
+        QCOMPARE(view->shown()->name, std::string("lens_clean"));
+        QTest::keyClick(lens->segments()->button(1), Qt::Key_Right);  // a segmented control: arrows move the choice
+        QCOMPARE(lens->segment(), 2);
+        lens->choose(0);
+        run("single-patch");  // shown again: the choice stays
+        QCOMPARE(lens->segment(), 0);
+        for (QAbstractButton* button : lens->segments()->buttons()) QVERIFY(!button->text().isEmpty() && !button->toolTip().isEmpty());
+    }
+
+    void the_same_place_is_marked_in_every_run_and_in_the_difference() {
+        run("single-patch");
+        auto* lens = qobject_cast<CompareWidget*>(window_->result("single-patch")->current());
+        HeatmapView *runs = lens->runs()->panel()->map(), *difference = lens->difference()->panel()->map();
+        const int layers = difference->rows();
+        QCOMPARE(runs->rows(), 3 * layers);
+        // Hovering layer 1, position 7 of the clean run.
+        QTest::mouseMove(runs, runs->cell_rect({1, 7}).center().toPoint());
+        QCOMPARE(runs->hover_cell(), (CellIndex{1, 7}));
+        QCOMPARE(runs->hovered_echoes(), (std::vector<CellIndex>{{layers + 1, 7}, {2 * layers + 1, 7}}));
+        QCOMPARE(difference->hovered_echoes(), (std::vector<CellIndex>{{1, 7}}));
+        QTest::mouseMove(difference, difference->cell_rect({2, 9}).center().toPoint());
+        QCOMPARE(runs->hovered_echoes(), (std::vector<CellIndex>{{2, 9}, {layers + 2, 9}, {2 * layers + 2, 9}}));
+        QVERIFY(difference->hovered_echoes().empty());
+        // A click selects it everywhere, and the run that was clicked stays the current one.
+        QTest::mouseClick(runs, Qt::LeftButton, {}, runs->cell_rect({layers + 3, 4}).center().toPoint());
+        QCOMPARE(workspace().selection().current().layer, 3);
+        QCOMPARE(workspace().selection().current().position, 4);
+        QCOMPARE(runs->current_cell(), (CellIndex{layers + 3, 4}));
+        QCOMPARE(runs->selected_echoes(), (std::vector<CellIndex>{{3, 4}, {2 * layers + 3, 4}}));
+        QCOMPARE(difference->current_cell(), (CellIndex{3, 4}));
+        workspace().selection().back();
+        workspace().selection().forward();
+        QCOMPARE(runs->current_cell().column, 4);
+        // A view that is not synced is left alone.
+        lens->difference()->panel()->set_synced(false);
+        QTest::mouseMove(runs, runs->cell_rect({0, 2}).center().toPoint());
+        QVERIFY(difference->hovered_echoes().empty());
+        QCOMPARE(runs->hovered_echoes().size(), std::size_t{2});
+    }
+
+    void a_head_of_a_table_is_selected_in_every_view() {
+        run("composition-scores");
+        run("path-patching");
+        auto* senders = qobject_cast<TableWidget*>(window_->result("path-patching")->widget("senders"));
+        auto* effect = qobject_cast<GridWidget*>(window_->result("path-patching")->widget("effect"));
+        auto* strongest = qobject_cast<TableWidget*>(window_->result("composition-scores")->widget("strongest"));
+        QVERIFY(senders && effect && strongest);
+        // Texts name heads.
+        const QModelIndexList named = senders->table()->model()->match(senders->table()->model()->index(0, 0), Qt::DisplayRole, "L2.H2");
+        QCOMPARE(named.size(), 1);
+        senders->table()->setCurrentIndex(named.front());
+        NodeRef at = workspace().selection().current();
+        QVERIFY(at.layer == 2 && at.head == 2);
+        QCOMPARE(effect->panel()->map()->current_cell(), (CellIndex{2, 2}));
+        QCOMPARE(window_->attention()->layer_box()->value(), 2);
+        QCOMPARE(window_->attention()->head_box()->value(), 2);
+        QVERIFY(window_->attention()->panel()->map()->grid());
+        // And the reverse: a cell of the map chooses the row.
+        effect->panel()->map()->choose({1, 3});
+        const QModelIndex row = senders->table()->currentIndex();
+        QCOMPARE(row.siblingAtColumn(0).data().toString(), QStringLiteral("L1.H3"));
+        // Of a row of two heads, each column is its own.
+        const Table pairs = std::get<Table>(strongest->shown().view);
+        for (int column : {1, 2}) {
+            strongest->table()->setCurrentIndex(strongest->table()->model()->index(0, column));
+            at = workspace().selection().current();
+            QCOMPARE("L" + std::to_string(at.layer) + ".H" + std::to_string(at.head),
+                     std::get<std::string>(pairs.rows[0][static_cast<std::size_t>(column)]));
+        }
+    }
+
+    void what_is_approximate_is_marked_on_screen() {
+        workspace().document().edit_param_of("attribution-patching", "audit", 4);
+        run("attribution-patching");
+        ResultView* view = window_->result("attribution-patching");
+        QStringList titles;
+        for (int i = 0; i < view->tabs()->count(); ++i) titles << view->tabs()->tabText(i);
+        QCOMPARE(titles.filter(QStringLiteral("≈")).size(), 2);
+        auto* map = qobject_cast<GridWidget*>(view->widget("change"));
+        auto* exact = qobject_cast<GridWidget*>(view->widget("exact"));
+        QVERIFY(map->panel()->map()->cell_text({0, 0}).contains(QStringLiteral("≈")));
+        QVERIFY(map->panel()->map()->cell_text({0, 0}).endsWith(QStringLiteral("approximate (first order)")));
+        QVERIFY(map->panel()->model().index(0, 0).data().toString().startsWith(QStringLiteral("≈")));
+        QVERIFY(map->ranking()->model()->headerData(0, Qt::Horizontal).toString().contains(QStringLiteral("approximate")));
+        QVERIFY(!exact->ranking()->model()->headerData(0, Qt::Horizontal).toString().contains(QStringLiteral("approximate")));
+        for (int cell = 0; cell < exact->panel()->map()->columns(); ++cell)
+            QVERIFY(!exact->panel()->map()->cell_text({0, cell}).contains(QStringLiteral("≈")));
     }
 
     void parameters_are_edits_and_mark_the_result() {

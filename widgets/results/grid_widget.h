@@ -20,12 +20,13 @@ class GridWidget : public ViewWidget {
     void show_view(const std::shared_ptr<const NamedView>& view, const ViewPlace& place) override;
     NamedView shown() const override { return view_ ? *view_ : NamedView(); }
     QWidget* focus_part() override { return panel_->map(); }
-    MatrixPanel* panel() const { return panel_; }
+    MatrixPanel* panel() const override { return panel_; }
+    /// Figures in files leave out below the threshold what the screen does, in the same range of colours.
+    void adapt(SceneOptions& scene) const override { scene.blank_below = threshold(), scene.norm = scene_.norm; }
     QTableView* ranking() const { return ranking_; }
     QComboBox* ranking_box() const { return of_; }
     QDoubleSpinBox* threshold_box() const { return threshold_; }
     QToolButton* ranking_button() const { return toggle_; }
-    /// Figures in files leave out below the threshold what the screen does.
     double threshold() const { return threshold_->value(); }
 
   private:

@@ -25,6 +25,11 @@ std::vector<std::size_t> ranked(const Grid& grid, std::size_t most, double least
     return cells;
 }
 
+std::string approximate_unit(const Grid& grid, const std::string& unit) {
+    if (grid.approximate.empty()) return unit;
+    return (unit.empty() ? "" : unit + ", ") + "approximate, " + grid.approximate;
+}
+
 // Layers and heads sort as numbers.
 Cell label_cell(const Axis& axis, std::size_t index) {
     const std::string& label = axis.labels[index];
@@ -38,7 +43,7 @@ Cell label_cell(const Axis& axis, std::size_t index) {
 
 Table strongest_cells(const Grid& grid, std::size_t most, double least) {
     Table table;
-    table.columns.push_back({"value", ""});
+    table.columns.push_back({"value", approximate_unit(grid, "")});
     for (const Axis& axis : grid.axes) table.columns.push_back({axis.name, ""});
     for (std::size_t cell : ranked(grid, most, least)) {
         const std::vector<std::size_t> at = coordinates(grid, cell);
@@ -63,7 +68,7 @@ Table marginal(const Grid& grid, std::size_t axis) {
         ++count[at];
     }
     Table table;
-    table.columns = {{grid.axes[axis].name, ""}, {"mean", grid.unit}, {"cells", ""}};
+    table.columns = {{grid.axes[axis].name, ""}, {"mean", approximate_unit(grid, grid.unit)}, {"cells", ""}};
     for (std::size_t i = 0; i < sum.size(); ++i)
         table.rows.push_back({label_cell(grid.axes[axis], i), count[i] ? sum[i] / static_cast<double>(count[i]) : std::nan(""), count[i]});
     return table;

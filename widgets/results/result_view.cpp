@@ -4,6 +4,7 @@
 
 #include "widgets/field_form.h"
 #include "widgets/figures/text.h"
+#include "widgets/results/compare_widget.h"
 #include "widgets/theme.h"
 
 namespace microtome {
@@ -56,6 +57,7 @@ ViewWidget* ResultView::widget(const std::string& view) const {
 SceneOptions ResultView::scene_options() const {
     SceneOptions scene;
     scene.caption = provenance_->text().toStdString();
+    if (current()) current()->adapt(scene);
     return scene;
 }
 
@@ -69,20 +71,24 @@ ViewPlace ResultView::place_of(const NamedView& view) const {
     return place;
 }
 
-void ResultView::show_page(std::size_t index, const NamedView& view) {
-    const QString title = titled(view.name);
-    const bool same = index < pages_.size() && pages_[index].name == view.name && pages_[index].kind == view.view.index();
+void ResultView::show_page(std::size_t index, const NamedView& view, const NamedView* difference) {
+    const auto* grid = std::get_if<Grid>(&view.view);
+    const QString title = titled(view.name) + (grid && !grid->approximate.empty() ? QStringLiteral(" ≈") : QString());
+    const std::size_t kind = difference ? compared : view.view.index();
+    const bool same = index < pages_.size() && pages_[index].name == view.name && pages_[index].kind == kind;
     if (!same) {
         while (pages_.size() > index) {  // from here on the views are others
             tabs_->removeTab(tabs_->count() - 1);
             pages_.back().widget->deleteLater();
             pages_.pop_back();
         }
-        ViewWidget* made = ViewWidget::make(view.view, workspace_.selection(), this);
-        pages_.push_back({view.name, view.view.index(), made});
+        ViewWidget* made =
+            difference ? new CompareWidget(workspace_.selection(), this) : ViewWidget::make(view.view, workspace_.selection(), this);
+        pages_.push_back({view.name, kind, made});
         tabs_->addTab(made, title);
         tabs_->setTabToolTip(tabs_->count() - 1, QString::fromStdString(view.help));
     }
+    if (difference) static_cast<CompareWidget*>(pages_[index].widget)->set_difference(std::make_shared<const NamedView>(*difference));
     pages_[index].widget->show_view(std::make_shared<const NamedView>(view), place_of(view));
 }
 
@@ -90,9 +96,13 @@ void ResultView::show_result() {
     const ShownResult& shown = result();
     if (shown.record) {
         const std::vector<NamedView>& views = shown.record->result.views;
-        for (std::size_t i = 0; i < views.size(); ++i) show_page(i, views[i]);
+        for (std::size_t i = 0, page = 0; i < views.size(); ++i, ++page) {
+            const bool pair = i + 1 < views.size() && CompareWidget::belong_together(views[i], views[i + 1]);
+            show_page(page, views[i], pair ? &views[i + 1] : nullptr);
+            i += pair;
+        }
     } else if (shown.growing) {
-        show_page(0, *shown.growing);
+        show_page(0, *shown.growing, nullptr);
     }
     show_text();
 }

@@ -32,12 +32,14 @@ class ResultView : public QWidget {
   private:
     struct Page {
         std::string name;
-        std::size_t kind;  // which alternative of View
+        std::size_t kind;  // which alternative of View, or compared
         ViewWidget* widget;
     };
+    static constexpr std::size_t compared = std::variant_size_v<View>;
     void show_result();
     void show_text();
-    void show_page(std::size_t index, const NamedView& view);
+    /// `difference`: what belongs to the runs of `view`; null for a view of its own.
+    void show_page(std::size_t index, const NamedView& view, const NamedView* difference);
     ViewPlace place_of(const NamedView& view) const;
 
     Workspace& workspace_;

@@ -4,7 +4,9 @@
 #include <QKeyEvent>
 #include <QSortFilterProxyModel>
 #include <QVBoxLayout>
+#include <algorithm>
 
+#include "core/base/error.h"
 #include "widgets/row_table.h"
 
 namespace microtome {
@@ -17,6 +19,23 @@ int* field_of(NodeRef& ref, const std::string& column) {
     if (column == "position") return &ref.position;
     if (column == "unit" || column == "neuron") return &ref.unit;
     return nullptr;
+}
+
+/// A place written out in a column that holds such, "L2.H1", or "head 1" beside a column of layers; empty if the text is none.
+NodeRef place_in(const std::string& column, const std::string& text) {
+    static const std::vector<std::string> columns{"head", "sender", "earlier", "later", "part", "unit", "neuron"};
+    if (std::find(columns.begin(), columns.end(), column) == columns.end()) return {};
+    try {
+        if (text.starts_with("head ")) return parse_node_ref("H" + text.substr(5));
+        return text.starts_with('L') ? parse_node_ref(text) : NodeRef();
+    } catch (const Error&) {  // several heads at once, or a name
+        return {};
+    }
+}
+
+bool agree(const NodeRef& row, const NodeRef& at) {
+    const auto same = [](int a, int b) { return a < 0 || a == b; };
+    return same(row.layer, at.layer) && same(row.head, at.head) && same(row.position, at.position) && same(row.unit, at.unit);
 }
 
 }  // namespace
@@ -36,7 +55,7 @@ TableWidget::TableWidget(SelectionModel& selection, QWidget* parent)
     connect(&selection_, &SelectionModel::current_changed, this, [this](const NodeRef& ref, const void* origin) {
         if (origin != table_) follow(ref);
     });
-    connect(table_->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& index) {
+    connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& index) {
         const NodeRef ref = index.isValid() ? node(index) : NodeRef();
         if (!ref.empty()) selection_.select(ref, table_);
     });
@@ -60,29 +79,37 @@ void TableWidget::show_view(const std::shared_ptr<const NamedView>& view, const 
     follow(selection_.current());
 }
 
-NodeRef TableWidget::node(const QModelIndex& index) const {
-    NodeRef ref;
-    const int row = sorted_->mapToSource(index).row();
-    const Table& table = model_->table();
-    bool any = false;
-    for (std::size_t column = 0; column < table.columns.size(); ++column) {
-        int* field = field_of(ref, table.columns[column].name);
-        const Cell& cell = table.rows[static_cast<std::size_t>(row)][column];
-        if (!field || !std::holds_alternative<std::int64_t>(cell)) continue;
-        *field = static_cast<int>(std::get<std::int64_t>(cell));
-        any = true;
+std::vector<TableWidget::Place> TableWidget::places(const QModelIndex& index) const {
+    std::vector<Place> found;
+    NodeRef numbers;
+    const auto& row = model_->table().rows[static_cast<std::size_t>(sorted_->mapToSource(index).row())];
+    for (std::size_t column = 0; column < row.size(); ++column) {
+        const auto* number = std::get_if<std::int64_t>(&row[column]);
+        const std::string& name = model_->table().columns[column].name;
+        if (int* field = number ? field_of(numbers, name) : nullptr) *field = static_cast<int>(*number);
+        if (const auto* text = std::get_if<std::string>(&row[column]))
+            if (const NodeRef ref = place_in(name, *text); !ref.empty()) found.push_back({static_cast<int>(column), ref});
     }
-    return any ? merged(fixed_, ref) : NodeRef();
+    if (found.empty() && !numbers.empty()) found.push_back({0, numbers});
+    for (Place& place : found) place.ref = merged(fixed_, merged(numbers, place.ref));
+    return found;
+}
+
+NodeRef TableWidget::node(const QModelIndex& index) const {
+    const std::vector<Place> found = places(index);
+    for (const Place& place : found)
+        if (place.column == index.column()) return place.ref;
+    return found.empty() ? NodeRef() : found.front().ref;
 }
 
 void TableWidget::follow(const NodeRef& at) {
-    const auto agrees = [](int a, int b) { return a < 0 || a == b; };
+    const auto names = [&](int row) {
+        const std::vector<Place> found = places(sorted_->index(row, 0));
+        return std::any_of(found.begin(), found.end(), [&](const Place& place) { return agree(place.ref, at); });
+    };
+    if (table_->currentIndex().isValid() && names(table_->currentIndex().row())) return;
     for (int row = 0; row < sorted_->rowCount(); ++row) {
-        const NodeRef ref = node(sorted_->index(row, 0));
-        if (ref.empty()) break;
-        if (!agrees(ref.layer, at.layer) || !agrees(ref.head, at.head) || !agrees(ref.position, at.position) || !agrees(ref.unit, at.unit))
-            continue;
-        if (table_->currentIndex().row() == row) return;
+        if (!names(row)) continue;
         const QSignalBlocker quiet(table_->selectionModel());
         table_->setCurrentIndex(sorted_->index(row, 0));
         table_->viewport()->update();

@@ -25,6 +25,13 @@ class TableWidget : public ViewWidget {
     bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
+    /// The places that a row names: in its numbers of layer, head, position and unit, and in texts such as "L2.H1".
+    struct Place {
+        int column;
+        NodeRef ref;
+    };
+    std::vector<Place> places(const QModelIndex& index) const;
+    /// Of several (a head that reads what another writes), the one in the index's own column, else the first.
     NodeRef node(const QModelIndex& index) const;
     void follow(const NodeRef& ref);
 

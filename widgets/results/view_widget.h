@@ -19,6 +19,8 @@ struct ViewPlace {
     std::vector<int> positions{};  // the token that each index of a position axis stands for; empty: the index itself
 };
 
+class MatrixPanel;
+
 class ViewWidget : public QWidget {
     Q_OBJECT
   public:
@@ -29,6 +31,11 @@ class ViewWidget : public QWidget {
     virtual NamedView shown() const = 0;
     /// The part that takes the keyboard.
     virtual QWidget* focus_part() = 0;
+
+    /// The matrix that zoom, sync and copying act on; null if there is none.
+    virtual MatrixPanel* panel() const { return nullptr; }
+    /// What the screen does beyond the defaults, for export.
+    virtual void adapt(SceneOptions&) const {}
 
     /// For a view of this kind (result_views.inc); never null.
     static ViewWidget* make(const View& view, SelectionModel& selection, QWidget* parent);
