@@ -36,6 +36,19 @@ inline Ran finished(QProcess& process) {
     return ran;
 }
 
+/// Five times: starts the command, waits until `begun` is there, and kills it a moment later (SIGKILL).
+inline void kill_again_and_again(const QStringList& arguments, const QString& begun) {
+    QRandomGenerator random(7);
+    for (int kill = 0; kill < 5; ++kill) {
+        QProcess process;
+        process.start(MICROTOME_BIN_DIR "/microtome", arguments);
+        for (int i = 0; i < 20'000 && !QFile::exists(begun) && process.state() != QProcess::NotRunning; ++i) process.waitForFinished(1);
+        process.waitForFinished(kill == 0 ? 1 : 50 + random.bounded(700));
+        process.kill();
+        process.waitForFinished();
+    }
+}
+
 inline Ran microtome_command(const QStringList& arguments, const QString& folder = {}) {
     QProcess process;
     if (!folder.isEmpty()) process.setWorkingDirectory(folder);

@@ -1,38 +1,18 @@
 // microtome cache as a user runs it: choices of prompts and tokens, estimates, compression, kills, memory.
 #include <QtTest>
-#include <csignal>
 
+#include "command.h"
 #include "core/base/files.h"
-#include "core/base/json.h"
 #include "hooks/store/store_reader.h"
 
 using namespace microtome;
 
 namespace {
 
-struct Ran {
-    int code = -1;
-    QByteArray out, error;
-    long peak_kb = 0;  // VmHWM, as often as it was looked at
-};
-
-long peak_of(qint64 pid) {
-    QFile status(QString("/proc/%1/status").arg(pid));
-    if (!status.open(QIODevice::ReadOnly)) return 0;
-    const QByteArray text = status.readAll();
-    const qsizetype at = text.indexOf("VmHWM:");
-    return at < 0 ? 0 : text.mid(at + 6, text.indexOf("kB", at) - at - 6).trimmed().toLong();
-}
+const QStringList model{"--model", "planted", "--threads", "1"};
 
 Ran cache(const QStringList& arguments) {
-    QProcess process;
-    process.start(MICROTOME_BIN_DIR "/microtome", QStringList{"cache", "--model", "planted", "--threads", "1"} + arguments);
-    Ran ran;
-    for (int i = 0; i < 60'000 && !process.waitForFinished(2); ++i) ran.peak_kb = std::max(ran.peak_kb, peak_of(process.processId()));
-    ran.code = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-    ran.out = process.readAllStandardOutput();
-    ran.error = process.readAllStandardError();
-    return ran;
+    return microtome_command(QStringList{"cache"} + model + arguments);
 }
 
 // Texts of 2 to 15 letters; the model puts a token before them.
@@ -156,18 +136,7 @@ class TestCache : public QObject {
         for (const QString& old : {whole, cut}) QFile::remove(old);
         const QStringList arguments = basic("many.jsonl") + more;
         QVERIFY(cache(arguments + QStringList{"--out", whole}).code == 0);
-        QRandomGenerator random(7);
-        for (int kill = 0; kill < 5; ++kill) {
-            QProcess process;
-            process.start(MICROTOME_BIN_DIR "/microtome",
-                          QStringList{"cache", "--model", "planted", "--threads", "1"} + arguments + QStringList{"--out", cut, "--resume"});
-            for (int i = 0; i < 20'000 && !QFile::exists(cut + ".part") && process.state() != QProcess::NotRunning; ++i) {
-                process.waitForFinished(1);
-            }
-            process.waitForFinished(kill == 0 ? 1 : 50 + random.bounded(700));
-            process.kill();
-            process.waitForFinished();
-        }
+        kill_again_and_again(QStringList{"cache"} + model + arguments + QStringList{"--out", cut, "--resume"}, cut + ".part");
         const Ran ran = cache(arguments + QStringList{"--out", cut, "--resume"});
         QVERIFY2(ran.code == 0, ran.error);
         QVERIFY(!QFile::exists(cut + ".part") && !QFile::exists(cut + ".part.journal"));
@@ -178,6 +147,9 @@ class TestCache : public QObject {
         const Ran ran = cache(basic() + QStringList{"--positions", "last", "--out", path("all.h5"), "--resume"});
         QCOMPARE(ran.code, 2);
         QVERIFY2(ran.error.contains("attribute positions: expected last (this run), got all"), ran.error);
+        const Ran edited = cache(basic() + QStringList{"--intervene", "zero L0.attn_out", "--out", path("all.h5"), "--resume"});
+        QCOMPARE(edited.code, 2);
+        QVERIFY2(edited.error.contains("attribute interventions: expected [{"), edited.error);
     }
 
     void memory_does_not_grow_with_the_prompts() {
