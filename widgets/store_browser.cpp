@@ -147,7 +147,7 @@ void StoreBrowser::adopt(std::shared_ptr<StoreView> store) {
     {
         const QSignalBlocker quiet(site_), still(prompt_);
         site_->clear();
-        for (const StoredSite& site : facts.sites) site_->addItem(QString::fromStdString(site.name));
+        for (const StoredSite& site : facts.sites) site_->addItem(site_label(site));
         prompt_->setRange(0, std::max(static_cast<int>(facts.prompts) - 1, 0));
         prompt_->setValue(0);
         prompt_->setSuffix(tr(" of 0–%1").arg(prompt_->maximum()));

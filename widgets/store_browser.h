@@ -62,6 +62,7 @@ class StoreBrowser : public QWidget {
     void show_slice(const StoreSlice& slice, const SliceChoice& choice, const QString& text);
     void show_message(const QString& text, bool error);
     const StoredSite* site() const;
+    const StoredSite* site_of(const SliceChoice& choice) const;
     SliceChoice choice() const;
     NodeRef fixed_place(const SliceChoice& choice) const;
 

@@ -1,6 +1,7 @@
 // The slice half of StoreBrowser: which axes, reading them, and what is said of them.
 #include <QFileInfo>
 #include <QHBoxLayout>
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -81,7 +82,7 @@ SliceChoice StoreBrowser::choice() const {
     SliceChoice choice;
     const StoredSite* stored = site();
     if (!stored) return choice;
-    choice.site = stored->name;
+    choice.site = stored->key;
     choice.prompt = static_cast<std::size_t>(prompt_->value());
     choice.column_axis = static_cast<std::size_t>(std::max(columns_->currentIndex(), 0));
     for (const auto& [label, box] : indices_) choice.fixed.push_back(static_cast<std::uint64_t>(box->value()));
@@ -111,7 +112,10 @@ void StoreBrowser::read_slice() {
                 const QSignalBlocker quiet(indices_[0].second);
                 indices_[0].second->setRange(0, std::max(static_cast<int>(prompt.ids.size()) - 1, 0));
             }
-            show_slice(*slice, choice, QString::fromStdString(prompt.text).simplified());
+            QString text = QString::fromStdString(prompt.text).simplified();
+            if (prompt.metric)
+                text = tr("%1  (%2: %3)").arg(text, QString::fromStdString(store_->facts().metric), number_text(*prompt.metric));
+            show_slice(*slice, choice, text);
         };
     };
     slice_job_ = jobs_.start(tr("Read activations"), work, {}, [this](const QString& error) {
@@ -132,8 +136,10 @@ void StoreBrowser::show_slice(const StoreSlice& slice, const SliceChoice& choice
 /// What all cells have in common: layer, site, and the head where one is chosen.
 NodeRef StoreBrowser::fixed_place(const SliceChoice& choice) const {
     NodeRef place;
+    const StoredSite* shown = site_of(choice);
+    if (!shown) return place;
     try {
-        const SiteRef ref = parse_hook(choice.site);
+        const SiteRef ref = parse_hook(shown->name);
         place.layer = ref.layer;
         place.site = info(ref.site).name;
     } catch (const Error&) {  // not a site of this version: no place of its own
@@ -145,9 +151,19 @@ NodeRef StoreBrowser::fixed_place(const SliceChoice& choice) const {
     return place;
 }
 
+const StoredSite* StoreBrowser::site_of(const SliceChoice& choice) const {
+    if (!store_) return nullptr;
+    const auto& sites = store_->facts().sites;
+    const auto found = std::find_if(sites.begin(), sites.end(), [&](const StoredSite& site) { return site.key == choice.site; });
+    return found == sites.end() ? nullptr : &*found;
+}
+
 SceneOptions StoreBrowser::scene_options() const {
     SceneOptions options;
-    options.title = shown_.site + ", prompt " + std::to_string(shown_.prompt);
+    const StoredSite* site = site_of(shown_);
+    const bool gradient = site && site->gradient;
+    options.title = (gradient ? "gradient of " + store_->facts().metric + " by " + site->name : shown_.site) + ", prompt " +
+                    std::to_string(shown_.prompt);
     for (std::size_t a = 0; a < indices_.size() && a < shown_.fixed.size(); ++a)
         if (a != shown_.column_axis)
             options.title += ", " + indices_[a].first->text().toStdString() + " " + std::to_string(shown_.fixed[a]);
@@ -165,13 +181,12 @@ QString StoreBrowser::provenance() const {
 Json StoreBrowser::manifest() const {
     if (!store_) return Json::object();
     const StoreFacts& facts = store_->facts();
-    return Json{
+    Json manifest{
         {"store", QFileInfo(file_).fileName().toStdString()},
-        {"model", {{"path", facts.model}, {"sha256", facts.model_sha256}, {"dtype", facts.dtype}, {"processing", facts.processing}}},
-        {"site", shown_.site},
-        {"prompt", shown_.prompt},
-        {"column_axis", shown_.column_axis},
-        {"index", shown_.fixed}};
+        {"model", {{"path", facts.model}, {"sha256", facts.model_sha256}, {"dtype", facts.dtype}, {"processing", facts.processing}}}};
+    if (!facts.metric.empty()) manifest.update({{"metric", facts.metric}, {"metric_run", facts.metric_run}});
+    manifest.update({{"site", shown_.site}, {"prompt", shown_.prompt}, {"column_axis", shown_.column_axis}, {"index", shown_.fixed}});
+    return manifest;
 }
 
 std::optional<NamedView> StoreBrowser::shown() const {

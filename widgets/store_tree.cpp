@@ -22,6 +22,10 @@ QString help_of(const std::string& hook) {
 
 }  // namespace
 
+QString site_label(const StoredSite& site) {
+    return (site.gradient ? QStringLiteral("∂ ") : QString()) + QString::fromStdString(site.name);
+}
+
 QString bytes_text(std::uint64_t bytes) {
     return QLocale::c().formattedDataSize(static_cast<qint64>(bytes), 1, QLocale::DataSizeSIFormat);
 }
@@ -33,13 +37,15 @@ void StoreTree::set_facts(const StoreFacts& facts) {
     fetching_ = false;
     open_ = !facts.file.empty();
     const auto text = [](const std::string& value) { return QString::fromStdString(value); };
-    attributes_ = {{tr("model"), text(facts.model)},
-                   {tr("model SHA-256"), text(facts.model_sha256)},
-                   {tr("processing"), text(facts.processing)},
-                   {tr("numerics"), text(facts.dtype)},
-                   {tr("tokenizer SHA-256"), text(facts.tokenizer_sha256)},
-                   {tr("written by"), tr("Microtome %1").arg(text(facts.tool_version))},
-                   {tr("state"), facts.running ? tr("running: more prompts may follow") : tr("complete")}};
+    attributes_ = {
+        {tr("model"), text(facts.model)},
+        {tr("model SHA-256"), text(facts.model_sha256)},
+        {tr("processing"), text(facts.processing)},
+        {tr("numerics"), text(facts.dtype)},
+        {tr("tokenizer SHA-256"), text(facts.tokenizer_sha256)},
+        {tr("written by"), tr("Microtome %1").arg(text(facts.tool_version))},
+        {tr("gradients"), facts.metric.empty() ? tr("none") : tr("of %1, %2 prompts").arg(text(facts.metric), text(facts.metric_run))},
+        {tr("state"), facts.running ? tr("running: more prompts may follow") : tr("complete")}};
     endResetModel();
 }
 
@@ -117,7 +123,7 @@ QString StoreTree::group_text(Group group, int column) const {
 }
 
 QString StoreTree::site_text(const StoredSite& site, int column) const {
-    if (column == name) return QString::fromStdString(site.name);
+    if (column == name) return site_label(site);
     if (column == size) return bytes_text(site.bytes);
     QStringList axes{QString::number(site.rows)};  // what they count is in the tool tip
     for (const std::uint64_t n : site.shape) axes << QString::number(n);
@@ -140,9 +146,10 @@ QVariant StoreTree::data(const QModelIndex& index, int role) const {
         const StoredSite& site = facts_.sites[static_cast<std::size_t>(index.row())];
         QStringList symbols{site.pairs ? tr("(query, key)") : tr("token")};
         for (const std::string& symbol : site.symbols) symbols << QString::fromStdString(symbol);
-        return tr("%1\n%2\n%3%4")
-            .arg(QString::fromStdString(site.name), help_of(site.name), symbols.join(QStringLiteral(" × ")),
-                 site.unit.empty() ? QString() : tr(", %1").arg(QString::fromStdString(site.unit)));
+        const QString text = tr("%1\n%2\n%3%4")
+                                 .arg(QString::fromStdString(site.name), help_of(site.name), symbols.join(QStringLiteral(" × ")),
+                                      site.unit.empty() ? QString() : tr(", %1").arg(QString::fromStdString(site.unit)));
+        return site.gradient ? tr("Gradient of %1 by %2").arg(QString::fromStdString(facts_.metric), text) : text;
     }
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
     return group == group_count ? group_text(static_cast<Group>(index.row()), index.column())

@@ -50,6 +50,8 @@ class StoreTree : public QAbstractItemModel {
     bool open_ = false, fetching_ = false;
 };
 
+/// The site's hook name, behind a ∂ where it is the gradient by that activation.
+QString site_label(const StoredSite& site);
 /// "12.3 MB".
 QString bytes_text(std::uint64_t bytes);
 

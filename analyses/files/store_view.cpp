@@ -33,9 +33,14 @@ bool one_sign(const std::vector<double>& values) {
     return std::none_of(values.begin(), values.end(), [](double v) { return std::isfinite(v) && v < 0; });
 }
 
+/// An expression of any length would not fit beside a map.
+std::string gradient_unit(const std::string& metric) {
+    return metric.empty() || metric.size() > 40 ? "gradient" : "gradient of " + metric;
+}
+
 std::vector<double> doubles(const StoreReader& reader, const StoreSite& site, std::size_t prompt) {
-    if (site.type == h5::Type::float64) return reader.read<double>(site.name, prompt).values;
-    const std::vector<float> values = reader.read<float>(site.name, prompt).values;
+    if (site.type == h5::Type::float64) return reader.read<double>(site.key(), prompt).values;
+    const std::vector<float> values = reader.read<float>(site.key(), prompt).values;
     return {values.begin(), values.end()};
 }
 
@@ -56,14 +61,16 @@ StoreView::StoreView(const std::filesystem::path& file) : reader_(std::make_uniq
               from.dtype,
               from.tokenizer_sha256,
               store.tool_version(),
+              from.metric,
+              from.metric_run,
               file.extension() == ".part",
               store.prompts(),
               store.offsets().back(),
               {}};
     for (const StoreSite& site : store.sites()) {
         const std::uint64_t rows = (site.pairs ? store.offsets2() : store.offsets()).back();
-        facts_.sites.push_back(
-            {site.name, site.symbols, site.shape, site.pairs, h5::name_of(site.type), site.unit, rows, rows * site.row_bytes()});
+        facts_.sites.push_back({site.key(), site.name, site.gradient, site.symbols, site.shape, site.pairs, h5::name_of(site.type),
+                                site.unit, rows, rows * site.row_bytes()});
     }
 }
 
@@ -75,7 +82,9 @@ std::uint64_t StoreView::length(std::uint64_t prompt) const {
 
 StoredPrompt StoreView::prompt(std::uint64_t prompt) const {
     StorePrompt stored = reader_->store.prompt(prompt);
-    return {std::move(stored.text), {stored.ids.begin(), stored.ids.end()}};
+    StoredPrompt out{std::move(stored.text), {stored.ids.begin(), stored.ids.end()}};
+    if (!facts_.metric.empty()) out.metric = stored.metric;
+    return out;
 }
 
 StoreSlice StoreView::slice(const SliceChoice& choice) const {
@@ -83,7 +92,7 @@ StoreSlice StoreView::slice(const SliceChoice& choice) const {
     const StoreSite& site = store.site(choice.site);
     const std::uint64_t length = store.length(choice.prompt);
     const auto found =
-        std::find_if(facts_.sites.begin(), facts_.sites.end(), [&](const StoredSite& known) { return known.name == choice.site; });
+        std::find_if(facts_.sites.begin(), facts_.sites.end(), [&](const StoredSite& known) { return known.key == choice.site; });
     const auto axes = slice_axes(*found, length);
     if (axes.empty() || choice.column_axis >= axes.size())
         throw Error(choice.site, "an axis below " + std::to_string(axes.size()), std::to_string(choice.column_axis));
@@ -110,7 +119,7 @@ StoreSlice StoreView::slice(const SliceChoice& choice) const {
     out.grid.values.reserve(length * columns);
     for (std::uint64_t r = 0; r < length; ++r)
         for (std::uint64_t c = 0; c < columns; ++c) out.grid.values.push_back(values[r * row + offset + c * stride]);
-    out.grid.unit = site.unit.empty() ? "activation" : site.unit;
+    out.grid.unit = site.gradient ? gradient_unit(facts_.metric) : site.unit.empty() ? "activation" : site.unit;
     out.grid.diverging = !one_sign(out.grid.values);
     out.shown = statistics_of(out.grid.values);
     out.whole = statistics_of(values);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,9 @@
 namespace microtome {
 
 struct StoredSite {
+    std::string key;                   // tells it apart: the name, or "gradients/" and the name
     std::string name;                  // "blocks.3.attn.hook_z"
+    bool gradient = false;             // of the store's metric, by the activation of that name
     std::vector<std::string> symbols;  // of one row: {"n_heads", "d_head"}
     std::vector<std::uint64_t> shape;  // of one row: {12, 64}
     bool pairs = false;                // rows are (query, key) pairs of tokens, else tokens
@@ -23,7 +26,8 @@ struct StoredSite {
 
 struct StoreFacts {
     std::string file, model, model_sha256, processing, dtype, tokenizer_sha256, tool_version;
-    bool running = false;  // a .part file: more may come
+    std::string metric, metric_run;  // what its gradients are of ("logit_diff"), and of which prompts ("corrupt"); empty: it has none
+    bool running = false;            // a .part file: more may come
     std::uint64_t prompts = 0, tokens = 0;
     std::vector<StoredSite> sites;
 };
@@ -31,11 +35,12 @@ struct StoreFacts {
 struct StoredPrompt {
     std::string text;
     std::vector<std::int64_t> ids;
+    std::optional<double> metric{};  // where there are gradients
 };
 
 /// A site's axes beyond the first (tokens, or queries) are numbered from 0: for pairs 0 is the key, then come those of a row.
 struct SliceChoice {
-    std::string site;
+    std::string site;  // its key
     std::size_t prompt = 0;
     std::size_t column_axis = 0;        // becomes the columns
     std::vector<std::uint64_t> fixed;   // the index at each axis; that of column_axis is ignored

@@ -117,6 +117,59 @@ class TestStoreBrowser : public QObject {
         QVERIFY2(store().message().isEmpty(), qPrintable(store().message()));
     }
 
+    void gradients_are_listed_and_shown_with_what_they_are_of() {
+        auto sites = sample::sites(h5::Type::float32);
+        sites.resize(2);
+        for (std::size_t i : {0, 1}) {
+            sites.push_back(sites[i]);
+            sites.back().gradient = true;
+        }
+        StoreIdentity identity = sample::identity();
+        identity.metric = "logit_diff";
+        identity.metric_run = "corrupt";
+        StoreWriter writer(path("grads.h5").toStdString(), identity, sites, {});
+        StorePrompt prompt = sample::prompt(7);
+        prompt.question = "{}";
+        prompt.metric = 2.5;
+        writer.add_prompts({&prompt, 1});
+        for (std::size_t s = 0; s < sites.size(); ++s) {
+            auto rows = sample::rows<float>(sites[s], 7);
+            if (sites[s].gradient)
+                for (float& x : rows) x *= -2;
+            writer.append(s, rows.data(), rows.size() / sites[s].row_values());
+        }
+        writer.finish();
+        window_->open(path("grads.h5"));
+        QTRY_COMPARE(store().file(), path("grads.h5"));
+        settle();
+        StoreTree* tree = store().model();
+        QCOMPARE(tree->rowCount(tree->group(StoreTree::sites)), 4);
+        const QModelIndex z = tree->item(StoreTree::sites, 2);
+        QCOMPARE(z.data().toString(), QString("∂ blocks.0.attn.hook_z"));
+        QVERIFY(z.data(Qt::ToolTipRole).toString().startsWith("Gradient of logit_diff by blocks.0.attn.hook_z\n"));
+        store().tree()->setCurrentIndex(z);
+        store().index_box("n_heads")->setValue(1);
+        settle();
+        const auto all = sample::rows<float>(sites[1], 7);
+        const HeatmapView* map = store().panel()->map();
+        QVERIFY(map->grid());
+        for (int t = 0; t < map->rows(); ++t)
+            for (int e = 0; e < 5; ++e)
+                QCOMPARE(map->grid()->values[std::size_t(t * 5 + e)], -2 * double(all[std::size_t((t * 3 + 1) * 5 + e)]));
+        QCOMPARE(map->grid()->unit, std::string("gradient of logit_diff"));
+        store().panel()->map()->choose({1, 3});
+        QCOMPARE(to_string(window_->workspace().selection().current()), std::string("L0.H1.z@1"));
+        QVERIFY(
+            QString::fromStdString(store().scene_options().title).startsWith("gradient of logit_diff by blocks.0.attn.hook_z, prompt 0"));
+        QVERIFY(store().manifest()["metric"] == Json("logit_diff"));
+        QStringList from;
+        for (int row = 0; row < tree->rowCount(tree->group(StoreTree::attributes)); ++row)
+            from << tree->item(StoreTree::attributes, row).siblingAtColumn(1).data().toString();
+        QVERIFY(from.contains("of logit_diff, corrupt prompts"));
+        const auto labels = store().findChildren<QLabel*>();
+        QVERIFY(std::any_of(labels.begin(), labels.end(), [](const QLabel* label) { return label->text().contains("  (logit_diff: 2.5"); }));
+    }
+
     void a_prompt_without_tokens_says_so() {
         store().choose_prompt(5);
         settle();

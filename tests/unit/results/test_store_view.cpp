@@ -59,7 +59,7 @@ class TestStoreView : public QObject {
                 const auto axes = slice_axes(*stored, length);
                 const auto all = sample::rows<float>(site, prompt);
                 for (std::size_t column = 0; column < axes.size(); ++column) {
-                    SliceChoice choice{site.name, prompt, column, {}};
+                    SliceChoice choice{site.key(), prompt, column, {}};
                     for (const auto& axis : axes) choice.fixed.push_back(axis.second - 1);
                     const Grid grid = view.slice(choice).grid;
                     QCOMPARE(grid.size(), std::size_t(length * axes[column].second));
@@ -120,6 +120,34 @@ class TestStoreView : public QObject {
         write_file(folder_.filePath("cut.h5").toStdString(), bytes.substr(0, bytes.size() / 2));
         const std::string text = message([&] { const StoreView cut(folder_.filePath("cut.h5").toStdString()); });
         QVERIFY2(!text.empty() && text.find('\n') == std::string::npos, text.c_str());
+    }
+
+    void gradients_are_sites_of_their_own() {
+        std::vector<StoreSite> sites{sample::sites(h5::Type::float32)[0], sample::sites(h5::Type::float32)[0]};
+        sites[1].gradient = true;
+        StoreIdentity identity = sample::identity();
+        identity.metric = "logit_diff";
+        identity.metric_run = "corrupt";
+        const auto file = folder_.filePath("gradients.h5").toStdString();
+        StoreWriter writer(file, identity, sites, {});
+        const std::vector<StorePrompt> prompt{{"two", {1, 2}, {}, "", "", "{}", 1.5}};
+        writer.add_prompts(prompt);
+        std::vector<float> one(48, 1.0F), two(48, -2.0F);
+        writer.append(0, one.data(), 2);
+        writer.append(1, two.data(), 2);
+        writer.finish();
+        const StoreView view(file);
+        QCOMPARE(view.facts().metric, std::string("logit_diff"));
+        QCOMPARE(view.facts().metric_run, std::string("corrupt"));
+        QCOMPARE(view.facts().sites[1].key, "gradients/" + sites[0].name);
+        QCOMPARE(view.facts().sites[1].name, sites[0].name);
+        QVERIFY(view.facts().sites[1].gradient && !view.facts().sites[0].gradient);
+        QCOMPARE(view.prompt(0).metric, std::optional(1.5));
+        QVERIFY(!StoreView(file_).prompt(0).metric);
+        const StoreSlice slice = view.slice({view.facts().sites[1].key, 0, 0, {0}});
+        QCOMPARE(slice.grid.values, std::vector<double>(48, -2.0));
+        QCOMPARE(slice.grid.unit, std::string("gradient of logit_diff"));
+        QCOMPARE(view.slice({sites[0].name, 0, 0, {0}}).grid.values, std::vector<double>(48, 1.0));
     }
 
     void a_prompt_without_tokens_is_an_empty_grid() {
