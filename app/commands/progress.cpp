@@ -31,6 +31,16 @@ std::string duration(double seconds) {
     return text;
 }
 
+// "12/45 cells  3.1/s", of bytes "12.3 MB of 45.6 MB  3.4 MB/s".
+std::string amount_text(std::int64_t done, std::int64_t total, double rate, std::string_view unit) {
+    if (unit == "bytes")
+        return bytes_text(static_cast<std::uint64_t>(done)) + " of " + bytes_text(static_cast<std::uint64_t>(total)) + "  " +
+               bytes_text(static_cast<std::uint64_t>(std::max(rate, 0.0))) + "/s";
+    char text[64];
+    std::snprintf(text, sizeof text, "  %.1f/s", rate);
+    return std::to_string(done) + "/" + std::to_string(total) + " " + std::string(unit) + text;
+}
+
 }  // namespace
 
 void stop_on_signals() {
@@ -63,8 +73,8 @@ void TerminalProgress::step(std::int64_t done, std::int64_t total, std::string_v
     int full = total > 0 ? static_cast<int>(width * done / total) : 0;
     std::string bar;
     for (int i = 0; i < width; ++i) bar += i < full ? "█" : "·";
-    std::fprintf(stderr, "%s%s %lld/%lld %.*s  %.1f/s  %s left%s", terminal_ ? "\r\033[K" : "", bar.c_str(), static_cast<long long>(done),
-                 static_cast<long long>(total), static_cast<int>(unit.size()), unit.data(), rate, left.c_str(), terminal_ ? "" : "\n");
+    std::fprintf(stderr, "%s%s %s  %s left%s", terminal_ ? "\r\033[K" : "", bar.c_str(), amount_text(done, total, rate, unit).c_str(),
+                 left.c_str(), terminal_ ? "" : "\n");
     drawn_ = terminal_;
     std::fflush(stderr);
 }

@@ -295,6 +295,21 @@ class TestDownload : public QObject {
         is_whole();
     }
 
+    void progress_is_told_in_bytes() {
+        on_file_ = [this](const Request& request) -> std::optional<Answer> {
+            Answer slow = content(request, request.path.mid(request.path.lastIndexOf('/') + 1));
+            slow.pause_ms = 30;
+            return slow;
+        };
+        QProcess process;  // on a terminal of its own
+        process.setProcessEnvironment(environment());
+        process.start("script", {"-qec", MICROTOME_BIN_DIR "/microtome download org/tiny", "/dev/null"});
+        const Ran ran = finished(process);
+        QVERIFY2(ran.code == 0, ran.out + ran.error);
+        const QRegularExpression told(QStringLiteral("\\d+\\.\\d kB of \\d+\\.\\d kB  \\d+\\.\\d kB/s  \\d+:\\d\\d left"));
+        QVERIFY2(told.match(QString::fromUtf8(ran.out)).hasMatch(), ran.out);
+    }
+
     void two_at_once_fetch_one_file_once() {
         on_file_ = [this](const Request& request) -> std::optional<Answer> {
             Answer slow = content(request, request.path.mid(request.path.lastIndexOf('/') + 1));
