@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "core/models/weights.h"
+#include "core/train/adamw.h"
 #include "core/worlds/rng.h"
 #include "core/worlds/world.h"
 
@@ -43,13 +44,6 @@ void initialise(Transformer& model, const TrainingPlan& plan) {
     if (model.config.tied) model.unembed.weight = model.W_E.t();
 }
 
-// A weight with its moments (AdamW); matrices decay, biases and norms do not.
-struct Slot {
-    std::string name;
-    Tensor weight, m, v;
-    bool decays() const { return weight.dim() >= 2; }
-};
-
 class Trainer {
   public:
     Trainer(const Recipe& recipe, int d_vocab, at::Device device) : recipe_(recipe), device_(device) {
@@ -60,7 +54,7 @@ class Trainer {
         for (auto& [name, tensor] : state_.model.parameters()) {
             *tensor = tensor->to(device);
             tensor->set_requires_grad(true);
-            slots_.push_back({name, *tensor, at::zeros_like(*tensor), at::zeros_like(*tensor)});
+            weights_.emplace_back(name, *tensor);
         }
         if (config.tied) state_.model.unembed.weight = state_.model.W_E.t();
     }
@@ -70,7 +64,7 @@ class Trainer {
         std::int64_t last = ids.size(1) - 1;
         Tensor logits = state_.model.forward(ids.narrow(1, 0, last));
         Tensor loss = at::cross_entropy_loss(logits.flatten(0, 1), ids.narrow(1, 1, last).reshape({-1}));
-        for (Slot& slot : slots_) slot.weight.mutable_grad() = Tensor();
+        for (TrainedWeight& w : weights_) w.weight.mutable_grad() = Tensor();
         loss.backward();
         double rate = learning_rate(), value = loss.item<double>();
         if (!std::isfinite(value))
@@ -95,55 +89,24 @@ class Trainer {
     }
 
     void descend(double rate) {
-        c10::AutoGradMode without_gradients(false);
         const TrainingPlan& plan = recipe_.plan;
-        std::vector<Tensor> gradients;
-        for (Slot& slot : slots_) gradients.push_back(slot.weight.grad());
-        double norm = at::stack(at::_foreach_norm(gradients)).norm().item<double>();
-        if (plan.clip > 0 && norm > plan.clip) at::_foreach_mul_(gradients, plan.clip / norm);
-        for (bool decays : {true, false}) {
-            std::vector<Tensor> w, g, m, v, steps;
-            for (std::size_t i = 0; i < slots_.size(); ++i) {
-                if (slots_[i].decays() != decays) continue;
-                w.push_back(slots_[i].weight);
-                g.push_back(gradients[i]);
-                m.push_back(slots_[i].m);
-                v.push_back(slots_[i].v);
-                steps.push_back(at::full({}, state_.steps_done + 1, slots_[i].m.options()));
-            }
-            at::_fused_adamw_(w, g, m, v, {}, steps, rate, plan.beta1, plan.beta2, decays ? plan.weight_decay : 0.0, 1e-8, false, false);
-        }
+        AdamW{plan.weight_decay, plan.beta1, plan.beta2, plan.clip}.step(weights_, state_.steps_done + 1, rate);
     }
 
     Recipe recipe_;
     at::Device device_;
     Training state_;
-    std::vector<Slot> slots_;
+    std::vector<TrainedWeight> weights_;
 };
 
-StoredTensor stored(const std::string& name, const Tensor& x) {
-    return {
-        name, StoredType::F32, x.sizes().vec(), {static_cast<const std::byte*>(x.const_data_ptr()), static_cast<std::size_t>(x.nbytes())}};
-}
-
 void Trainer::save(const std::filesystem::path& file) const {
-    std::vector<StoredTensor> out;
-    std::vector<Tensor> here;  // while they are written
-    auto add = [&](const std::string& name, const Tensor& x) {
-        here.push_back(x.detach().cpu());
-        out.push_back(stored(name, here.back()));
-    };
-    for (const Slot& slot : slots_) {
-        add("weight/" + slot.name, slot.weight);
-        add("m/" + slot.name, slot.m);
-        add("v/" + slot.name, slot.v);
-    }
+    TensorFile out;
+    out.put(weights_);
     Tensor curve = at::empty({static_cast<std::int64_t>(state_.losses.size()), 3}, at::kDouble);
     auto* to = curve.mutable_data_ptr<double>();
     for (const LossPoint& p : state_.losses) *to++ = p.step, *to++ = p.loss, *to++ = p.learning_rate;
-    out.push_back(stored("losses", curve));
-    out.back().type = StoredType::F64;
-    write_safetensors(file, out, {{"recipe_sha256", recipe_.sha256}, {"steps_done", std::to_string(state_.steps_done)}});
+    out.put("losses", curve);
+    out.write(file, {{"recipe_sha256", recipe_.sha256}, {"steps_done", std::to_string(state_.steps_done)}});
 }
 
 void Trainer::load(const std::filesystem::path& file) {
@@ -153,13 +116,7 @@ void Trainer::load(const std::filesystem::path& file) {
     if (recipe == about.end() || recipe->second != recipe_.sha256)
         throw Error(file.string(), "a checkpoint of this recipe (or another --out)", "one of another recipe");
     Weights weights(checkpoint);
-    c10::AutoGradMode without_gradients(false);
-    for (Slot& slot : slots_) {
-        auto shape = slot.weight.sizes().vec();
-        slot.weight.copy_(weights.take("weight/" + slot.name, shape));
-        slot.m.copy_(weights.take("m/" + slot.name, shape));
-        slot.v.copy_(weights.take("v/" + slot.name, shape));
-    }
+    take_back(weights, weights_);
     Tensor curve = weights.take("losses", checkpoint->at("losses").shape);
     const auto* from = curve.const_data_ptr<double>();
     for (std::int64_t i = 0; i < curve.size(0); ++i, from += 3) state_.losses.push_back({static_cast<int>(from[0]), from[1], from[2]});
