@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "analyses/session_impl.h"
 #include "core/base/error.h"
 
 namespace microtome {
@@ -24,6 +25,16 @@ LensNorm parse_lens_norm(const std::string& name) {
     if (name == "cached") return LensNorm::cached;
     if (name == "none") return LensNorm::none;
     throw Error("norm", "final, cached or none", "\"" + name + "\"");
+}
+
+LensOwner owner_of(const Session& session) {
+    const ModelFacts& facts = session.facts();
+    return {facts.name, facts.sha256, facts.processing};
+}
+
+std::optional<TunedLens> open_lens(const Session& session, const std::string& path) {
+    if (path.empty()) return {};
+    return load_lens(path, session.impl().model, owner_of(session));
 }
 
 Tensor final_scale(const Transformer& model, const Tensor& stream) {

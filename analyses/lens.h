@@ -1,14 +1,17 @@
-// What the logit lens and direct logit attribution share: the way from the stream to logits.
+// What the lenses and direct logit attribution share: the way from the stream to logits.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/models/transformer.h"
+#include "core/train/tuned_lens.h"
 
 namespace microtome {
+
+class Session;
 
 /// How the final norm treats a stream that is not the last one.
 enum class LensNorm {
@@ -21,6 +24,11 @@ LensNorm parse_lens_norm(const std::string& name);
 /// Logits float64 (…, d_vocab), the final cap included, of a stream (…, d_model). `last`: the stream after the last layer at the same
 /// positions, for `cached`.
 Tensor lens_logits(const Transformer& model, const Tensor& stream, const Tensor& last, LensNorm norm);
+
+/// For the files of tuned lenses: the session's model and processing.
+LensOwner owner_of(const Session& session);
+/// The tuned lens of a file or folder; none for "".
+std::optional<TunedLens> open_lens(const Session& session, const std::string& path);
 
 /// The divisor of the final norm, float64 (…, 1), of a stream (…, d_model); ones without a norm.
 Tensor final_scale(const Transformer& model, const Tensor& stream);

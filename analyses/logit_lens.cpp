@@ -1,4 +1,5 @@
-// The logit lens (nostalgebraist 2020): what the stream after each layer would say if it were the last one.
+// The logit lens (nostalgebraist 2020): what the stream after each layer would say if it were the last one. And the tuned lens (Belrose et
+// al. 2023): the same after a trained affine map of each layer (core/train/tuned_lens.h).
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
@@ -10,6 +11,7 @@
 #include "analyses/register.h"
 #include "analyses/session_impl.h"
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "hooks/recorder.h"
 
 namespace microtome {
@@ -17,7 +19,7 @@ namespace {
 
 struct Params {
     std::vector<PromptPair> prompts;
-    std::string run = "clean", at = "post", norm = "final";
+    std::string run = "clean", at = "post", norm = "final", lens;
     int top_k = 5, position = -1;
     static constexpr std::tuple fields{
         Field{"prompts", &Params::prompts, "A pair of a clean and a corrupted prompt; answer and foil if there are"},
@@ -27,6 +29,7 @@ struct Params {
               "final: the final norm with each stream's own scale (the logit lens); cached: with the last stream's; none: the unembedding "
               "alone",
               one_of("final", "cached", "none")},
+        Field{"lens", &Params::lens, "A tuned lens to read through: file or folder of microtome lens-train; none: the logit lens"},
         Field{"top_k", &Params::top_k, "Tokens told of each layer at the position", between(1, 1000)},
         Field{"position", &Params::position, "The position told closely; -1: the last", at_least(-1)}};
 };
@@ -37,6 +40,7 @@ struct Result {
     Grid entropy, kl;
     Table tokens;
     std::vector<std::string> warnings;
+    std::vector<std::pair<std::string, std::string>> stamps;
     static constexpr std::tuple fields{Field{"top", &Result::top, "The likeliest next token, and its probability"},
                                        Field{"probability", &Result::probability, "Probability of the answer (of several: their sum)"},
                                        Field{"rank", &Result::rank, "Rank of the answer, from 0 (of several: the best)"},
@@ -47,6 +51,7 @@ struct Result {
 };
 
 struct Layers {
+    Site site;  // where each layer was read
     std::vector<std::string> labels;
     std::vector<Tensor> streams;  // (pos, d_model)
     Tensor last;
@@ -62,13 +67,32 @@ Layers run_layers(const Transformer& model, const std::vector<std::int64_t>& ids
     Recorder recorder(refs);
     Chain chain({always, &recorder});
     model.residual(ids_tensor({ids}), Tap(chain));
-    Layers layers{{}, {}, recorder.at(refs.back())[0]};
+    Layers layers{site, {}, {}, recorder.at(refs.back())[0]};
     for (int l = 0; l < c.n_layers; ++l) {
         layers.labels.push_back(std::to_string(l));
         layers.streams.push_back(recorder.at(refs[static_cast<std::size_t>(l)])[0]);
     }
     if (site != Site::resid_post) layers.labels.emplace_back("final"), layers.streams.push_back(layers.last);
     return layers;
+}
+
+// Each stream through its layer's map. What leaves a layer enters the next one, and is read through that one's map.
+void translate(Layers& layers, const TunedLens& lens) {
+    const bool mid = layers.site == Site::resid_mid;
+    if (mid != (lens.site == Site::resid_mid))
+        throw Error("at", mid ? "pre or post, where this lens was trained to read" : "mid, where this lens was trained to read",
+                    mid                              ? "mid"
+                    : layers.site == Site::resid_pre ? "pre"
+                                                     : "post");
+    const std::size_t shift = layers.site == Site::resid_post ? 1 : 0;
+    for (std::size_t l = 0; l < layers.streams.size(); ++l) layers.streams[l] = lens(l + shift, layers.streams[l]);
+}
+
+std::vector<std::pair<std::string, std::string>> stamps_of(const Params& params) {
+    std::vector<std::pair<std::string, std::string>> out{
+        {"lens", (params.lens.empty() ? "logit lens, norm " : "tuned lens, norm ") + params.norm}};
+    if (!params.lens.empty()) out.emplace_back("lens_sha256", sha256_file(lens_file(params.lens)));
+    return out;
 }
 
 class Reading {
@@ -149,8 +173,11 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
         throw Error("position", "-1 to " + std::to_string(ids.size() - 1), std::to_string(params.position));
     Edits always = edits_for(session, {{pair.clean, given.spans}});
     if (!always.empty()) always.enter({ids_tensor({ids}), {0}});
-    const Layers layers = run_layers(model, ids, params.at, always.empty() ? nullptr : &always);
+    if (!params.lens.empty() && params.norm != "final") throw Error("norm", "final, which a tuned lens is trained with", params.norm);
+    const std::optional<TunedLens> lens = open_lens(session, params.lens);
+    Layers layers = run_layers(model, ids, params.at, always.empty() ? nullptr : &always);
     always.check_fired();
+    if (lens) translate(layers, *lens);
     const LensNorm norm = parse_lens_norm(params.norm);
     const Tensor final_logprob = at::log_softmax(lens_logits(model, layers.last, layers.last, LensNorm::final), -1);
     Reading reading(session, params, pair, ids);
@@ -160,6 +187,7 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
         progress.step(static_cast<std::int64_t>(l + 1), static_cast<std::int64_t>(layers.streams.size()), "layers");
     }
     Result& out = reading.out;
+    out.stamps = stamps_of(params);
     if (pair.answers.empty())
         out.probability.reset(), out.rank.reset(), out.warnings.push_back("no answer: its probability and rank are left out");
     if (pair.answers.empty() || pair.foils.empty()) out.difference.reset();
@@ -168,6 +196,6 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
 
 }  // namespace
 
-MICROTOME_ANALYSIS(logit_lens, "logit-lens", "What the stream after each layer would say if it were the last one")
+MICROTOME_ANALYSIS(logit_lens, "logit-lens", "What the stream after each layer would say if it were the last one: logit lens or tuned lens")
 
 }  // namespace microtome

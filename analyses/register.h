@@ -46,9 +46,9 @@ class AnalysisOf final : public Analysis {
 };
 
 /// Commands of the program that no analysis may shadow.
-inline constexpr std::array fixed_commands{"list",   "info",     "cache",    "gradients", "query", "diff",      "generate",
-                                           "logits", "tokenize", "verify",   "eval",      "train", "sae-train", "replay",
-                                           "run",    "bench",    "selftest", "gym",       "help"};
+inline constexpr std::array fixed_commands{"list",   "info",     "cache",    "gradients", "query",      "diff",      "generate",
+                                           "logits", "tokenize", "verify",   "eval",      "train",      "sae-train", "replay",
+                                           "run",    "bench",    "selftest", "gym",       "lens-train", "help"};
 
 /// kebab-case, equal to the identifier, and not a fixed command.
 constexpr bool good_name(std::string_view name, std::string_view identifier) {

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "analyses/files/source.h"
+#include "analyses/manifest.h"
 #include "analyses/session_impl.h"
 #include "analyses/views/serialize.h"
 #include "core/base/error.h"
@@ -88,44 +89,48 @@ Json model_json(const Session& session) {
 
 }  // namespace
 
-RunRecord run_analysis(Session& session, const RunRequest& request, RunProgress& progress) {
-    c10::AutoGradMode without_gradients(false);
-    const Analysis& analysis = find_analysis(request.analysis);
-    Json params = request.params;
-    for (const FieldInfo& field : analysis.params())
-        if (field.name == "seed" && !params.contains("seed")) params["seed"] = request.seed;
-    params = analysis.complete(params);
-    std::vector<PromptPair> named = request.named.empty() ? named_in(params) : request.named;
-    session.set_interventions(request.interventions, named);
-    auto start = std::chrono::steady_clock::now();
-    RunRecord record;
-    record.result = analysis.run(session, params, progress);
-    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+Json record_manifest(const Session& session, const Result& result, const RunRequest& request, double seconds) {
     Json interventions = Json::array();
     for (const Intervention& i : request.interventions) interventions.push_back(to_json(i));
-    record.manifest = {{"schema", 1},
-                       {"tool", "microtome " MICROTOME_VERSION},
-                       {"command", request.command},
-                       {"analysis", analysis.name()},
-                       {"params", params},
-                       {"interventions", interventions},
-                       {"model", model_json(session)},
-                       {"threads", session.impl().threads},
-                       {"seed", request.seed},
-                       {"token_ids", token_ids(session, params)},
-                       {"complete", record.result.complete},
-                       {"result_sha256", sha256(result_to_json(record.result, SIZE_MAX).dump())},
-                       {"libraries", {{"torch", TORCH_VERSION}}},
-                       {"seconds", {{"load", session.impl().load_seconds}, {"run", seconds}}},
-                       {"peak_memory_bytes", peak_memory()}};
+    Json manifest{{"schema", 1},
+                  {"tool", "microtome " MICROTOME_VERSION},
+                  {"command", request.command},
+                  {"analysis", result.analysis},
+                  {"params", request.params},
+                  {"interventions", interventions},
+                  {"model", model_json(session)},
+                  {"threads", session.impl().threads},
+                  {"seed", request.seed},
+                  {"token_ids", token_ids(session, request.params)},
+                  {"complete", result.complete},
+                  {"result_sha256", sha256(result_to_json(result, SIZE_MAX).dump())},
+                  {"libraries", {{"torch", TORCH_VERSION}}},
+                  {"seconds", {{"load", session.impl().load_seconds}, {"run", seconds}}},
+                  {"peak_memory_bytes", peak_memory()}};
     if (!request.interventions.empty() && !request.named.empty()) {
         Json prompts = Json::array();
         for (const PromptPair& pair : request.named) prompts.push_back(to_json(pair));
-        record.manifest["named_prompts"] = prompts;
+        manifest["named_prompts"] = prompts;
     }
-    for (const auto& [name, text] : record.result.stamps) record.manifest[name] = text;
+    for (const auto& [name, text] : result.stamps) manifest[name] = text;
     Json sources = source_hashes(request.interventions);
-    if (!sources.empty()) record.manifest["sources"] = sources;
+    if (!sources.empty()) manifest["sources"] = sources;
+    return manifest;
+}
+
+RunRecord run_analysis(Session& session, const RunRequest& request, RunProgress& progress) {
+    c10::AutoGradMode without_gradients(false);
+    const Analysis& analysis = find_analysis(request.analysis);
+    RunRequest complete = request;
+    for (const FieldInfo& field : analysis.params())
+        if (field.name == "seed" && !complete.params.contains("seed")) complete.params["seed"] = request.seed;
+    complete.params = analysis.complete(complete.params);
+    session.set_interventions(request.interventions, request.named.empty() ? named_in(complete.params) : request.named);
+    auto start = std::chrono::steady_clock::now();
+    RunRecord record;
+    record.result = analysis.run(session, complete.params, progress);
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    record.manifest = record_manifest(session, record.result, complete, seconds);
     return record;
 }
 
@@ -160,6 +165,8 @@ RunRequest request_of(const SessionFile& session, const SessionStep& step) {
         if (!takes_pairs && pair.prepend_bos) prompts.back()["prepend_bos"] = *pair.prepend_bos;
     }
     if ((takes_pairs || takes_prompts) && !prompts.empty()) request.params["prompts"] = prompts;
+    if (request.params.contains("lens") && request.params["lens"].is_string())
+        if (const std::string lens = request.params["lens"]; !lens.empty()) request.params["lens"] = session.resolved(lens).string();
     for (const Intervention& i : session.interventions)
         if (i.enabled && std::find(step.use.begin(), step.use.end(), i.id) != step.use.end()) {
             request.interventions.push_back(i);
