@@ -68,6 +68,7 @@ std::string caption_of(const Json& manifest) {
         add(text(model, "processing"));
         add(text(model, "dtype"));
     }
+    add(text(manifest, "lens"));
     if (manifest.contains("params") && manifest["params"].is_object()) {
         const Json& params = manifest["params"];
         bool expression = !text(params, "metric_expr").empty();

@@ -41,7 +41,7 @@ class TestCommand : public QObject {
     void help_of_everything_data() {
         QTest::addColumn<QString>("command");
         for (const char* name : {"list", "info", "run", "replay", "cache", "gradients", "query", "diff", "generate", "tokenize", "logits",
-                                 "eval", "train", "selftest", "activation-patching", "attention-patterns", "head-scores"})
+                                 "eval", "train", "lens-train", "selftest", "activation-patching", "attention-patterns", "head-scores"})
             QTest::addRow("%s", name) << name;
     }
     void help_of_everything() {

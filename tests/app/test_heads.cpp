@@ -49,6 +49,10 @@ class TestHeads : public QObject {
                                  << "--attention";
         QTest::newRow("examples") << "max-activating"
                                   << "--exclude-first";
+        QTest::newRow("tuned lens") << "lens-train"
+                                    << "--held-out";
+        QTest::newRow("reading through it") << "logit-lens"
+                                            << "--lens";
         QTest::newRow("scores") << "head-scores"
                                 << "--n-null";
     }
@@ -64,7 +68,7 @@ class TestHeads : public QObject {
         QTest::addColumn<QString>("name");
         QTest::addColumn<int>("least");
         QTest::newRow("heads") << "heads.md" << 9;
-        QTest::newRow("lenses") << "lenses.md" << 2;
+        QTest::newRow("lenses") << "lenses.md" << 4;
         QTest::newRow("attribution") << "attribution.md" << 1;
     }
     void the_commands_of_the_pages_work() {

@@ -1,5 +1,6 @@
 // Any analysis of the catalog in the window, on the real engine: choose, run, look, select, export, save, and again headless.
 #include <QFile>
+#include <QLineEdit>
 #include <QProcess>
 #include <QTemporaryDir>
 #include <QtTest>
@@ -296,6 +297,40 @@ class TestResults : public QObject {
         window_->analyses()->run();
         wait();
         QVERIFY2(window_->analyses()->message().contains("head-scores"), qPrintable(window_->analyses()->message()));
+    }
+
+    void a_tuned_lens_is_named_in_the_form() {
+        const QString lens = folder_.filePath("lens"), prompts = MICROTOME_SOURCE_DIR "/resources/models/tinyworld/prompts/ioi.jsonl";
+        QProcess command;
+        command.setProcessChannelMode(QProcess::MergedChannels);
+        command.start(QStringLiteral(MICROTOME_BIN_DIR) + "/microtome",
+                      {"lens-train", "--prompts", prompts, "--steps", "30", "--batch-tokens", "256", "--out", lens, "--figures", "none"});
+        QVERIFY(command.waitForFinished(patience_ms));
+        QVERIFY2(command.exitCode() == 0, command.readAll().constData());
+        run("logit-lens");
+        const auto kl = [&] { return std::get<Grid>(workspace().result("logit-lens").record->result.find("kl")->view).values; };
+        const std::vector<double> before = kl();
+        QVERIFY(window_->result("logit-lens")->provenance().contains("logit lens, norm final"));
+        FieldEditor* editor = window_->analyses()->editor("lens");
+        QVERIFY(editor && !editor->control()->toolTip().isEmpty());
+        const auto type = [&](const QString& path) {
+            editor->control()->setFocus();
+            qobject_cast<QLineEdit*>(editor->control())->selectAll();
+            QTest::keyClicks(editor->control(), path);
+            QTest::keyClick(editor->control(), Qt::Key_Return);
+        };
+        type(lens);
+        run("logit-lens");
+        QVERIFY(window_->result("logit-lens")->provenance().contains("tuned lens, norm final"));
+        QCOMPARE(kl().size(), before.size());
+        double mean_before = 0, mean_after = 0;
+        for (double x : before) mean_before += x;
+        for (double x : kl()) mean_after += x;
+        QVERIFY(mean_after < mean_before);
+        type(prompts);
+        window_->analyses()->run();
+        wait();
+        QVERIFY2(window_->analyses()->message().contains("safetensors"), qPrintable(window_->analyses()->message()));
     }
 
     void a_tab_can_be_closed() {

@@ -130,6 +130,8 @@ void ResultView::show_text() {
         const ModelFacts& facts = model->facts();
         from << QString::fromStdString(facts.name + " " + facts.sha256.substr(0, 8) + " · " + facts.dtype + " · " + facts.processing)
              << QString::fromStdString(analysis_);
+        if (shown.record && shown.record->manifest.contains("lens"))
+            from << QString::fromStdString(shown.record->manifest["lens"].get<std::string>());
         for (const auto& [name, value] : shown.request.params.items())
             if (!value.is_array() && !value.is_object())
                 from << QString::fromStdString(name).replace(QLatin1Char('_'), QLatin1Char(' ')) + QLatin1Char(' ') +
