@@ -11,9 +11,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// torch.save writes a zip archive, and wrote a bare pickle (protocol 2 and up begins with 0x80) before.
+// torch.save writes a zip archive, and wrote a bare pickle (protocol 2 and up begins with 0x80) before. A safetensors header of 640 bytes
+// begins so too, but has its brace at byte 8.
 bool is_pickle(const MappedFile& mapped) {
     const auto bytes = mapped.bytes();
+    if (bytes.size() > 8 && bytes[8] == std::byte{'{'}) return false;
     const std::string_view start(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 4));
     return start == std::string_view("PK\3\4", 4) || (start.size() >= 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5);
 }
