@@ -69,7 +69,8 @@ std::optional<NarrowEnd> narrow_end(const Transformer& model, const Metric& metr
     narrow.end.config.d_vocab = static_cast<int>(ids.size());
     narrow.end.W_E = model.W_E;
     narrow.end.ln_final = model.ln_final;
-    narrow.end.unembed.weight = model.unembed.weight.index_select(1, index);
+    // Rows of the transpose: torch picks columns out of a dense copy of the whole matrix.
+    narrow.end.unembed.weight = model.unembed.weight.t().index_select(0, index).t();
     if (model.unembed.bias.defined()) narrow.end.unembed.bias = model.unembed.bias.index_select(0, index);
     return narrow;
 }
