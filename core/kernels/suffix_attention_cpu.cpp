@@ -92,7 +92,7 @@ class Work {
             scratch.q.push_back(q_.const_data_ptr<T>() + i * q_.stride(0) + head * q_.stride(1));
             scratch.z.push_back(z_.mutable_data_ptr<T>() + i * z_.stride(0) + head * z_.stride(1));
         }
-        scratch.scores.resize(std::max(scratch.scores.size(), at(suffix_block * n)));
+        scratch.scores.resize(std::max(scratch.scores.size(), at(suffix_block * (n + suffix_slack))));
         kernel({scratch.q.data(), scratch.z.data(), rows_.position.data() + asked, scratch.k.data(), scratch.v.data(), queries(r),
                 q_.size(2), rule_.window, static_cast<T>(rule_.scale), static_cast<T>(rule_.cap), scratch.scores.data()});
     }

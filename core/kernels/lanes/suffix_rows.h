@@ -80,7 +80,7 @@ struct SuffixAttention : SuffixScores<T, bytes> {
         std::int64_t stride = 0;
         for (std::int64_t i = 0; i < task.queries; ++i) stride = task.position[i] + 1 > stride ? task.position[i] + 1 : stride;
         for (std::int64_t i = 0; i < task.queries; i += suffix_block)
-            block(task, i, i + suffix_block < task.queries ? suffix_block : task.queries - i, stride);
+            block(task, i, i + suffix_block < task.queries ? suffix_block : task.queries - i, stride + n);
     }
 };
 

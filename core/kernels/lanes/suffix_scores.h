@@ -47,40 +47,25 @@ struct SuffixScores {
         }
     }
 
-    static V capped(V x, T cap) { return cap > T(0) ? tanh_of<L>(x / cap) * cap : x; }
-
-    // A vector of x from i on; beyond `count` it is filled with `rest`.
-    static V part(const T* x, std::int64_t i, std::int64_t count, T rest) {
-        if (i + n <= count) return L::load(x + i);
-        V y = L::all(rest);
-        for (int j = 0; i + j < count; ++j) y[j] = x[i + j];
-        return y;
-    }
-    static void put(T* x, std::int64_t i, std::int64_t count, V y) {
-        if (i + n <= count) return L::store(x + i, y);
-        for (int j = 0; i + j < count; ++j) x[i + j] = y[j];
-    }
-
-    // Scores -> exp(score - largest); returns their sum. A NaN among them makes all of the query NaN.
+    // Scores -> exp(score - largest); returns their sum. A NaN among them makes all of the query NaN. What lies behind the scores, up to a
+    // vector's length, is overwritten.
     static T weigh(T* x, std::int64_t count, T cap) {
+        if (cap > T(0))
+            for (std::int64_t i = 0; i < count; i += n) L::store(x + i, tanh_of<L>(L::load(x + i) / cap) * cap);
         const T none = -static_cast<T>(__builtin_inf());
+        L::store(x + count, L::all(none));
         V most = L::all(none), sum = {};
         for (std::int64_t i = 0; i < count; i += n) {
-            V y = capped(part(x, i, count, none), cap);
-            if (cap > T(0)) put(x, i, count, y);
-            // Beyond the end the cap makes -cap of -inf: no larger than what is there only if left out.
-            for (int j = 0; j < n && i + n > count; ++j) y[j] = i + j < count ? y[j] : none;
+            V y = L::load(x + i);
             most = y > most ? y : most;
         }
-        T largest = none;
+        T largest = none, total = 0;
         for (int j = 0; j < n; ++j) largest = most[j] > largest ? most[j] : largest;
         for (std::int64_t i = 0; i < count; i += n) {
-            V y = exp_of<L>(part(x, i, count, none) - largest);
-            for (int j = 0; j < n && i + n > count; ++j) y[j] = i + j < count ? y[j] : T(0);
-            put(x, i, count, y);
+            V y = exp_of<L>(L::load(x + i) - largest);
+            L::store(x + i, y);
             sum += y;
         }
-        T total = 0;
         for (int j = 0; j < n; ++j) total += sum[j];
         return total;
     }

@@ -15,11 +15,13 @@ struct SuffixTask {
     const T *const *k, *const *v;  // (sources) -> (d_head)
     std::int64_t queries, d_head, window;
     T scale, cap;
-    T* scores;  // scratch, (suffix_block, sources)
+    T* scores;  // scratch, (suffix_block, sources + suffix_slack)
 };
 
 /// Queries that share the reading of keys and values.
 constexpr std::int64_t suffix_block = 4;
+/// Lanes of the widest vector: scores are read in whole vectors.
+constexpr std::int64_t suffix_slack = 16;
 
 /// One instruction set's kernels.
 struct SuffixLanes {
