@@ -15,7 +15,14 @@ Tensor widened(const Tensor& x) {
     return x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
 }
 
-Tensor activate(const Tensor& x, Activation activation) {
+Tensor activate(Tensor x, Activation activation) {
+    // Nobody else sees it: its memory is used again.
+    bool ours = x.use_count() == 1 && x.storage().use_count() == 1 && x.is_non_overlapping_and_dense();
+    if (ours && !x.requires_grad()) {
+        if (activation == Activation::relu) return at::relu_(x);
+        if (activation == Activation::silu) return at::silu_(x);
+        return at::gelu_(x, activation == Activation::gelu ? "none" : "tanh");
+    }
     switch (activation) {
         case Activation::relu:
             return at::relu(x);
