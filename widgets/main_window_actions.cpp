@@ -11,7 +11,6 @@
 #include "analyses/views/serialize.h"
 #include "widgets/main_window.h"
 #include "widgets/numerics_dialog.h"
-#include "widgets/results/grid_widget.h"
 #include "widgets/theme.h"
 
 namespace microtome {
