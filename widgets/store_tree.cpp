@@ -1,7 +1,5 @@
 #include "widgets/store_tree.h"
 
-#include <QLocale>
-
 #include "core/base/error.h"
 #include "core/base/sites.h"
 
@@ -24,10 +22,6 @@ QString help_of(const std::string& hook) {
 
 QString site_label(const StoredSite& site) {
     return (site.gradient ? QStringLiteral("∂ ") : QString()) + QString::fromStdString(site.name);
-}
-
-QString bytes_text(std::uint64_t bytes) {
-    return QLocale::c().formattedDataSize(static_cast<qint64>(bytes), 1, QLocale::DataSizeSIFormat);
 }
 
 void StoreTree::set_facts(const StoreFacts& facts) {

@@ -4,6 +4,7 @@
 #include <QAbstractItemModel>
 
 #include "analyses/files/store_view.h"
+#include "widgets/units.h"
 
 namespace microtome {
 
@@ -52,7 +53,5 @@ class StoreTree : public QAbstractItemModel {
 
 /// The site's hook name, behind a ∂ where it is the gradient by that activation.
 QString site_label(const StoredSite& site);
-/// "12.3 MB".
-QString bytes_text(std::uint64_t bytes);
 
 }  // namespace microtome
