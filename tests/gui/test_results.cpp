@@ -153,6 +153,9 @@ class TestResults : public QObject {
         QCOMPARE(view->shown()->name, std::string("lens_difference"));
         QTest::mouseClick(lens->segments()->button(1), Qt::LeftButton);
         QCOMPARE(view->shown()->name, std::string("lens_clean"));
+        window_->activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(window_.get()));
+        lens->segments()->button(1)->setFocus();
         QTest::keyClick(lens->segments()->button(1), Qt::Key_Right);  // a segmented control: arrows move the choice
         QCOMPARE(lens->segment(), 2);
         lens->choose(0);
@@ -169,11 +172,11 @@ class TestResults : public QObject {
         QCOMPARE(runs->rows(), 3 * layers);
         // Hovering layer 1, position 7 of the clean run.
         QTest::mouseMove(runs, runs->cell_rect({1, 7}).center().toPoint());
-        QCOMPARE(runs->hover_cell(), (CellIndex{1, 7}));
+        QTRY_COMPARE(runs->hover_cell(), (CellIndex{1, 7}));
         QCOMPARE(runs->hovered_echoes(), (std::vector<CellIndex>{{layers + 1, 7}, {2 * layers + 1, 7}}));
         QCOMPARE(difference->hovered_echoes(), (std::vector<CellIndex>{{1, 7}}));
         QTest::mouseMove(difference, difference->cell_rect({2, 9}).center().toPoint());
-        QCOMPARE(runs->hovered_echoes(), (std::vector<CellIndex>{{2, 9}, {layers + 2, 9}, {2 * layers + 2, 9}}));
+        QTRY_COMPARE(runs->hovered_echoes(), (std::vector<CellIndex>{{2, 9}, {layers + 2, 9}, {2 * layers + 2, 9}}));
         QVERIFY(difference->hovered_echoes().empty());
         // A click selects it everywhere, and the run that was clicked stays the current one.
         QTest::mouseClick(runs, Qt::LeftButton, {}, runs->cell_rect({layers + 3, 4}).center().toPoint());

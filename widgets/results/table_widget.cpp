@@ -5,6 +5,7 @@
 #include <QSortFilterProxyModel>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <array>
 
 #include "core/base/error.h"
 #include "widgets/row_table.h"
@@ -103,18 +104,25 @@ NodeRef TableWidget::node(const QModelIndex& index) const {
 }
 
 void TableWidget::follow(const NodeRef& at) {
-    const auto names = [&](int row) {
-        const std::vector<Place> found = places(sorted_->index(row, 0));
-        return std::any_of(found.begin(), found.end(), [&](const Place& place) { return agree(place.ref, at); });
+    // How closely a row names the place: its layer alone, a head of it …; 0: not at all.
+    const auto closeness = [&](int row) {
+        std::ptrdiff_t most = 0;
+        for (const Place& place : places(sorted_->index(row, 0))) {
+            const NodeRef& ref = place.ref;
+            const std::array fields{ref.layer, ref.head, ref.position, ref.unit};
+            if (agree(ref, at)) most = std::max(most, std::count_if(fields.begin(), fields.end(), [](int field) { return field >= 0; }));
+        }
+        return most;
     };
-    if (table_->currentIndex().isValid() && names(table_->currentIndex().row())) return;
-    for (int row = 0; row < sorted_->rowCount(); ++row) {
-        if (!names(row)) continue;
-        const QSignalBlocker quiet(table_->selectionModel());
-        table_->setCurrentIndex(sorted_->index(row, 0));
-        table_->viewport()->update();
-        return;
-    }
+    int best = table_->currentIndex().isValid() ? table_->currentIndex().row() : -1;
+    std::ptrdiff_t most = best >= 0 ? closeness(best) : 0;
+    const int before = best;
+    for (int row = 0; row < sorted_->rowCount(); ++row)
+        if (const std::ptrdiff_t here = closeness(row); here > most) best = row, most = here;
+    if (most == 0 || best == before) return;
+    const QSignalBlocker quiet(table_->selectionModel());
+    table_->setCurrentIndex(sorted_->index(best, 0));
+    table_->viewport()->update();
 }
 
 NamedView TableWidget::shown() const {
