@@ -170,6 +170,7 @@ class TestResults : public QObject {
         HeatmapView *runs = lens->runs()->panel()->map(), *difference = lens->difference()->panel()->map();
         const int layers = difference->rows();
         QCOMPARE(runs->rows(), 3 * layers);
+        QTest::qWait(100);  // the splitter settles
         // Hovering layer 1, position 7 of the clean run.
         QTest::mouseMove(runs, runs->cell_rect({1, 7}).center().toPoint());
         QTRY_COMPARE(runs->hover_cell(), (CellIndex{1, 7}));

@@ -78,6 +78,7 @@ void CompareWidget::make_segments(const Axis& runs) {
         button->setCheckable(true);
         button->setFocusPolicy(Qt::StrongFocus);
         button->setToolTip(tr("%1 (key %2; [ and ] go to the one before and after)").arg(titles[id]).arg(id + 1));
+        button->installEventFilter(this);
         segments_->addButton(button, id);
         row_->insertWidget(id, button);
     }
@@ -124,6 +125,16 @@ void CompareWidget::show_segment() {
 GridWidget* CompareWidget::front() const {
     const bool only = segment() == static_cast<int>(names_.size()) + 1;
     return only || (segment() == 0 && difference_->isAncestorOf(QApplication::focusWidget())) ? difference_ : runs_;
+}
+
+// Arrows on a segment move the choice, and the focus with it.
+bool CompareWidget::eventFilter(QObject* watched, QEvent* event) {
+    const int key = event->type() == QEvent::KeyPress ? static_cast<QKeyEvent*>(event)->key() : 0;
+    if (key != Qt::Key_Left && key != Qt::Key_Right) return ViewWidget::eventFilter(watched, event);
+    const int count = static_cast<int>(segments_->buttons().size());
+    choose((segment() + (key == Qt::Key_Left ? count - 1 : 1)) % count);
+    segments_->button(segment())->setFocus(Qt::TabFocusReason);
+    return true;
 }
 
 void CompareWidget::keyPressEvent(QKeyEvent* event) {

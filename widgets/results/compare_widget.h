@@ -36,6 +36,7 @@ class CompareWidget : public ViewWidget {
   protected:
     /// 1 to 9 choose a segment, [ and ] the one before and after.
     void keyPressEvent(QKeyEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
     void make_segments(const Axis& runs);
