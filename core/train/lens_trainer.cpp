@@ -21,6 +21,7 @@ class LensTrainer {
         : model_(model), plan_(plan), identity_(std::move(identity)) {
         state_.lens = std::move(start);
         for (auto& [name, tensor] : state_.lens.parameters()) {
+            *tensor = tensor->clone();  // the caller keeps its start
             tensor->set_requires_grad(true);
             weights_.emplace_back(name, *tensor);
         }

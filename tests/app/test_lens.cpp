@@ -22,10 +22,14 @@ class TestLens : public QObject {
     QTemporaryDir folder_;
 
     QString path(const char* name) const { return folder_.filePath(name); }
+    // Few steps and no figures, unless `more` says otherwise.
     QStringList training(const char* out, const QStringList& more = {}) const {
-        return QStringList{"lens-train", "--prompts", prompts + "ioi.jsonl", "--steps", "60",    "--batch-tokens", "256", "--device", "cpu",
-                           "--threads",  "1",         "--figures",           "none",    "--out", path(out)} +
-               more;
+        QStringList all{"lens-train", "--prompts", "", "--batch-tokens", "256", "--device", "cpu", "--threads", "1", "--out", path(out)};
+        all[2] = prompts + "ioi.jsonl";
+        if (!more.contains("--steps")) all += {"--steps", "60"};
+        if (!more.contains("--figures")) all += {"--figures", "none"};
+        if (more.contains("--prompts")) all.remove(1, 2);
+        return all + more;
     }
     QByteArray lens_of(const char* out) const {
         QFile file(path(out) + "/lens.safetensors");
