@@ -1,5 +1,9 @@
 #include "widgets/engine.h"
 
+#include <csignal>
+
+#include "core/hub/download.h"
+
 namespace microtome {
 namespace {
 
@@ -38,6 +42,10 @@ class SessionEngine final : public Engine {
         } catch (const Error&) {  // a program moved away from its resources: folders can still be opened
         }
         return names;
+    }
+    void download(const std::string& name, Progress& progress) const override {
+        std::signal(SIGPIPE, SIG_IGN);  // a connection that the other side closed is an answer, not the program's end
+        download_model({HubName::of(name), {}}, progress);
     }
 };
 

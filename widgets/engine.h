@@ -35,6 +35,8 @@ class Engine {
     /// The parameters of an analysis; any thread.
     virtual std::vector<FieldInfo> params(const std::string& analysis) const = 0;
     virtual std::vector<std::string> bundled() const = 0;
+    /// Fetches a model of the hub, so that `open` finds it by this name; says how many bytes are there. Any thread but the interface's.
+    virtual void download(const std::string& name, Progress& progress) const = 0;
 };
 
 std::unique_ptr<Engine> make_engine();

@@ -4,16 +4,6 @@
 namespace microtome {
 namespace {
 
-QString progress_text(const JobInfo& job) {
-    if (job.total <= 0) return {};
-    return QStringLiteral("%1 of %2 %3").arg(job.done).arg(job.total).arg(job.unit);
-}
-
-QString rate_text(const JobInfo& job) {
-    if (job.done <= 0 || job.seconds <= 0) return {};
-    return QStringLiteral("%1 %2/s").arg(QString::number(static_cast<double>(job.done) / job.seconds, 'g', 3), job.unit);
-}
-
 QString left_text(const JobInfo& job) {
     if (!job.active()) return shown_seconds(job.seconds);
     return job.seconds_left() < 0 ? QString() : QStringLiteral("%1 left").arg(shown_seconds(job.seconds_left()));
@@ -37,14 +27,6 @@ QString state_name(JobState state) {
     return {};
 }
 
-QString shown_seconds(double seconds) {
-    if (seconds < 0.0005) return QStringLiteral("0 s");
-    if (seconds < 1) return QStringLiteral("%1 ms").arg(seconds * 1000, 0, 'f', 0);
-    if (seconds < 60) return QStringLiteral("%1 s").arg(seconds, 0, 'f', 1);
-    const auto whole = static_cast<long long>(seconds + 0.5);
-    return QStringLiteral("%1 min %2 s").arg(whole / 60).arg(whole % 60);
-}
-
 int JobQueue::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(jobs_.size());
 }
@@ -64,9 +46,9 @@ QVariant JobQueue::data(const QModelIndex& index, int role) const {
         case state:
             return info.message.isEmpty() ? state_name(info.state) : state_name(info.state) + QStringLiteral(": ") + info.message;
         case progress:
-            return progress_text(info);
+            return info.total > 0 ? amount_text(info.done, info.total, info.unit) : QString();
         case rate:
-            return rate_text(info);
+            return info.done > 0 && info.seconds > 0 ? rate_text(static_cast<double>(info.done) / info.seconds, info.unit) : QString();
         case left:
             return left_text(info);
         default:

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "analyses/analysis.h"
+#include "widgets/units.h"
 
 namespace microtome {
 
@@ -84,7 +85,5 @@ class JobQueue : public QAbstractTableModel {
 
 /// "done", "running", …
 QString state_name(JobState state);
-/// "1.4 s", "2 min 5 s".
-QString shown_seconds(double seconds);
 
 }  // namespace microtome

@@ -11,6 +11,7 @@
 #include "widgets/action_registry.h"
 #include "widgets/analyses_view.h"
 #include "widgets/attention_view.h"
+#include "widgets/download_dialog.h"
 #include "widgets/file_chooser.h"
 #include "widgets/head_scores_view.h"
 #include "widgets/interventions_view.h"
@@ -92,6 +93,8 @@ class MainWindow : public QMainWindow {
     void save_as();
     void remember(const QString& file);
     void fill_recent(QMenu* menu);
+    /// Opens the model once it is here.
+    void ask_for_download();
     QString suggested(const QString& suffix) const;
     Json views() const;
     void restore_views(const Json& views);
@@ -120,6 +123,7 @@ class MainWindow : public QMainWindow {
     ActionRegistry actions_;
     std::unique_ptr<FileChooser> chooser_;
     QString file_;
+    DownloadDialog* download_ = nullptr;  // made when it is asked for; a cancelled transfer ends behind it
     PromptEditor* prompts_ = nullptr;
     PatchingView* patching_ = nullptr;
     AttentionView* attention_ = nullptr;

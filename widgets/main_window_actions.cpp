@@ -72,6 +72,8 @@ void MainWindow::make_file_actions() {
     for (const std::string& name : workspace_.engine().bundled())
         bundled->addAction(QString::fromStdString(name), this, [this, name] { open(QString::fromStdString(name)); })
             ->setStatusTip(tr("Open this model"));
+    actions_.add({"file.download", menu, tr("Do&wnload Model…"), {}, tr("Fetch a model from the hub and open it")},
+                 [this] { ask_for_download(); });
     actions_.add(
         {"file.open_session", menu, tr("Open &Session…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O), tr("Open a saved session")},
         [this] {

@@ -238,6 +238,20 @@ void MainWindow::fill_recent(QMenu* menu) {
     if (recent.isEmpty()) menu->addAction(tr("Nothing yet"))->setEnabled(false);
 }
 
+void MainWindow::ask_for_download() {
+    if (!download_) {
+        download_ = new DownloadDialog(workspace_.engine(), this);
+        connect(download_, &DownloadDialog::downloaded, this, [this](const QString& name) {
+            download_->accept();
+            open(name);
+        });
+    }
+    download_->show();
+    download_->raise();
+    download_->activateWindow();
+    download_->name()->setFocus();
+}
+
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
     const QString path = dropped_path(event->mimeData());
     if (path.isEmpty()) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QtTest>
+#include <functional>
 
 #include "core/base/json.h"
 
@@ -36,16 +37,18 @@ inline Ran finished(QProcess& process) {
     return ran;
 }
 
-/// Five times: starts the command, waits until `begun` is there, and kills it a moment later (SIGKILL).
-inline void kill_again_and_again(const QStringList& arguments, const QString& begun) {
+/// Starts the command again and again, waits until `begun` is there, and kills it (SIGKILL) a moment later, once after two seconds, when a
+/// store marks what is done. `after` looks at what is left.
+inline void kill_again_and_again(const QStringList& arguments, const QString& begun, const std::function<void()>& after = {}) {
     QRandomGenerator random(7);
-    for (int kill = 0; kill < 5; ++kill) {
+    for (const int moment : {1, 2400, 50 + random.bounded(700), 2400, 50 + random.bounded(700)}) {
         QProcess process;
         process.start(MICROTOME_BIN_DIR "/microtome", arguments);
         for (int i = 0; i < 20'000 && !QFile::exists(begun) && process.state() != QProcess::NotRunning; ++i) process.waitForFinished(1);
-        process.waitForFinished(kill == 0 ? 1 : 50 + random.bounded(700));
+        process.waitForFinished(moment);
         process.kill();
         process.waitForFinished();
+        if (after) after();
     }
 }
 

@@ -180,6 +180,14 @@ class Engine final : public microtome::Engine {
                 {"batch_tokens", "integer", "Tokens in a chunk", 1024, {}, 1.0, 65536.0}};
     }
     std::vector<std::string> bundled() const override { return {"toy"}; }
+    void download(const std::string& name, Progress& progress) const override {
+        for (std::int64_t done = 0; done <= 20'000'000; done += 2'000'000) {
+            progress.check();
+            progress.step(done, 20'000'000, "bytes");
+            std::this_thread::sleep_for(std::chrono::milliseconds(control_.layer_ms));
+        }
+        if (name == "org/none") throw Error("org/none", "a public model", "status 404");
+    }
 
   private:
     Control& control_;
