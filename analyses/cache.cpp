@@ -63,7 +63,8 @@ CacheEstimate write_cache(Session& session, const CacheRequest& request, Progres
     if (request.compress == 0) check_room_for_store(request.out, plan.estimate.bytes);
     StoreIdentity identity = store_identity(session);
     identity.positions = request.positions;
-    StoreWriter writer(request.out, identity, plan.sites, {request.resume, request.compress, plan.sizes, stops_of(plan.batches)});
+    StoreWriter writer(request.out, identity, plan.sites,
+                       {request.resume, request.compress, plan.sizes, stops_of(plan.batches), request.flush_every});
     writer.check_prompts(plan.prompts);
     Edits edits = edits_for(session, plan.tokens);
     const std::uint64_t done = writer.prompts_done();

@@ -18,6 +18,7 @@ struct CacheRequest {
     std::string positions = "all";   // the tokens whose rows are kept (analyses/files/positions.h)
     int compress = 0;                // 0: not; 1 to 9: deflate
     bool resume = false;
+    double flush_every = 2;            // seconds of work that a kill costs at most
     std::int64_t batch_tokens = 4096;  // tokens of one forward pass, padding included; bits depend on it
 };
 

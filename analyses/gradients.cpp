@@ -169,7 +169,8 @@ GradientOutcome write_gradients(Session& session, const GradientRequest& request
     StoreIdentity identity = store_identity(session);
     identity.metric = plan.metric.name;
     identity.metric_run = request.corrupt ? "corrupt" : "clean";
-    StoreWriter writer(request.out, identity, plan.sites, {request.resume, request.compress, plan.sizes, stops_of(plan.batches)});
+    StoreWriter writer(request.out, identity, plan.sites,
+                       {request.resume, request.compress, plan.sizes, stops_of(plan.batches), request.flush_every});
     writer.check_prompts(plan.prompts);
     const std::uint64_t done = writer.prompts_done();
     write_batches(writer, plan.sites, plan.batches, plan.ids, std::ref(backward), progress);

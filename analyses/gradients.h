@@ -19,6 +19,7 @@ struct GradientRequest {
     std::string store = "float32";
     int compress = 0;  // 0: not; 1 to 9: deflate
     bool resume = false;
+    double flush_every = 2;            // seconds of work that a kill costs at most
     std::int64_t batch_tokens = 4096;  // tokens of one pass, at most (but at least one prompt); bits depend on it
 };
 

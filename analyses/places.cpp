@@ -4,19 +4,10 @@
 
 #include "analyses/files/positions.h"
 #include "core/base/error.h"
+#include "core/base/split.h"
 
 namespace microtome {
 namespace {
-
-std::vector<std::string> split(const std::string& text, char by) {
-    std::vector<std::string> out{""};
-    for (char c : text)
-        if (c == by)
-            out.emplace_back();
-        else
-            out.back() += c;
-    return out;
-}
 
 std::string subject_of(const PairTokens& pair, std::size_t index) {
     return pair.name.empty() || pair.name == "pair" ? "pair " + std::to_string(index + 1) : pair.name;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/split.h"
 
 namespace microtome {
 namespace {
@@ -42,16 +43,6 @@ const std::vector<Preset>& presets() {
          {{"out", Site::z, "lph"}, {"q", Site::q, "lph"}, {"k", Site::k, "lph"}, {"v", Site::v, "lph"}, {"pattern", Site::pattern, "lph"}}},
         {"block_every", {{"resid_pre", Site::resid_pre, "lp"}, {"attn_out", Site::attn_out, "lp"}, {"mlp_out", Site::mlp_out, "lp"}}}};
     return all;
-}
-
-std::vector<std::string> split(const std::string& text, char by) {
-    std::vector<std::string> out{""};
-    for (char c : text)
-        if (c == by)
-            out.emplace_back();
-        else
-            out.back() += c;
-    return out;
 }
 
 int heads_of(Site site, const ModelConfig& config) {

@@ -90,6 +90,8 @@ void add_cache(CLI::App& app, Common& common) {
     command->add_option("--compress", options->request.compress, "Deflate level, 1 to 9 (0: off)");
     command->add_option("--batch-tokens", options->request.batch_tokens, "Tokens in one forward pass, at most; bits depend on it");
     command->add_flag("--resume", options->request.resume, "Go on where an earlier run stopped");
+    command->add_option("--flush-every", options->request.flush_every, "Seconds of work that a kill may cost (0: one batch)")
+        ->check(CLI::Range(0.0, 3600.0));
     command->add_flag("--estimate", options->estimate, "Say what each site and all together would take, and stop");
     add_intervention_option(*command, options->interventions);
     add_model_options(*command, common);

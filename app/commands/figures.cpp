@@ -1,5 +1,6 @@
 #include "app/commands/cli.h"
 #include "core/base/error.h"
+#include "core/base/split.h"
 
 #ifdef MICROTOME_FIGURES
 #include <QGuiApplication>
@@ -21,20 +22,12 @@ void need_application() {
     static QGuiApplication application(argc, argv);
 }
 
-std::vector<std::string> split(const std::string& formats) {
-    std::vector<std::string> out;
-    std::string word;
-    for (char c : formats + ",") {
-        if (c != ',') {
-            word += c;
-            continue;
-        }
-        if (word != "svg" && word != "pdf" && word != "png")
-            throw Error("--figures", "svg, pdf, png (several with commas), or none", "\"" + formats + "\"");
-        out.push_back(word);
-        word.clear();
-    }
-    return out;
+std::vector<std::string> formats_of(const std::string& text) {
+    std::vector<std::string> formats = split(text, ',');
+    for (const std::string& format : formats)
+        if (format != "svg" && format != "pdf" && format != "png")
+            throw Error("--figures", "svg, pdf, png (several with commas), or none", "\"" + text + "\"");
+    return formats;
 }
 
 }  // namespace
@@ -58,7 +51,7 @@ Json figure_manifest(const std::filesystem::path& file) {
 
 void write_figures(const std::filesystem::path& folder, const Result& result, const Json& manifest, const std::string& formats) {
     if (formats == "none" || formats.empty()) return;
-    for (const std::string& format : split(formats))
+    for (const std::string& format : formats_of(formats))
         for (const NamedView& view : result.views) write_figure(folder / (view.name + "." + format), view, manifest);
 }
 #else

@@ -2,6 +2,8 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "analyses/views/serialize.h"
 #include "app/commands/cli.h"
@@ -111,7 +113,8 @@ void add_train(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand("train", "Train a small transformer from a recipe; resumes where it stopped");
     auto options = std::make_shared<Options>();
     command->add_option("RECIPE", options->recipe, "Recipe file (resources/recipes/*.json)")->required();
-    command->add_option("--seed", options->seed, "Seed of weights and rows, in place of the recipe's")->check(CLI::NonNegativeNumber);
+    command->add_option("--seed", options->seed, "Seed of weights and rows, in place of the recipe's")
+        ->check(CLI::Range(std::int64_t(0), std::numeric_limits<std::int64_t>::max()));
     command->add_option("--device", common.model.device, "auto, cpu, cuda or cuda:N");
     command->add_option("--threads", common.model.threads, "Threads (0: the physical cores)");
     add_output_options(*command, common);

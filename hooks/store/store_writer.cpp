@@ -11,12 +11,21 @@
 namespace microtome {
 namespace {
 
-constexpr auto flush_interval = std::chrono::seconds(2);
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point time) {
+    return std::chrono::duration<double>(Clock::now() - time).count();
+}
 
 }  // namespace
 
 StoreWriter::StoreWriter(std::filesystem::path file, StoreIdentity identity, std::vector<StoreSite> sites, Options options)
-    : file_(std::move(file)), part_(file_), identity_(std::move(identity)), sites_(std::move(sites)), ends_(1) {
+    : file_(std::move(file)),
+      part_(file_),
+      identity_(std::move(identity)),
+      sites_(std::move(sites)),
+      flush_every_(options.flush_every),
+      ends_(1) {
     part_ += ".part";
     const bool part = std::filesystem::exists(part_), whole = std::filesystem::exists(file_);
     if (part && whole)
@@ -132,7 +141,7 @@ void StoreWriter::check_complete() const {
 }
 
 void StoreWriter::batch_done() {
-    if (std::chrono::steady_clock::now() - flushed_ < flush_interval) return check_complete();
+    if (seconds_since(flushed_) < flush_every_) return check_complete();
     flush_done();
 }
 
@@ -140,22 +149,25 @@ void StoreWriter::flush_done() {
     flush_rows(false);
 }
 
-// Rows first; then one commit makes them, the index and prompts_done count together.
+// Rows first; then one commit makes them, the index and prompts_done count together. Compressed rows wait until their chunk is full, but
+// not for ever: few tokens of long prompts may take minutes to fill one.
 void StoreWriter::flush_rows(bool tail) {
     check_complete();
     if (finished_) return;
     check_open();
     guarded([&] {
+        if (seconds_since(advanced_) >= 10 * flush_every_) tail = true;
         for (StoreColumn& column : columns_) column.flush(tail);
         std::size_t ready = ends_.size() - 1;
         for (const StoreColumn& column : columns_)
             while (ready > 0 && (column.pairs() ? ends_[ready].pairs : ends_[ready].tokens) > column.written()) --ready;
         done_ += ready;
+        if (ready > 0) advanced_ = Clock::now();
         ends_.erase(ends_.begin(), ends_.begin() + static_cast<std::ptrdiff_t>(ready));
         h5_->set_integer("prompts_done", static_cast<std::int64_t>(done_));
         h5_->flush();
     });
-    flushed_ = std::chrono::steady_clock::now();
+    flushed_ = Clock::now();
 }
 
 void StoreWriter::finish() {

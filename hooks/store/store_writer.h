@@ -24,6 +24,7 @@ class StoreWriter {
         int deflate = 0;                     // 0: not compressed; 1 to 9: shuffle and deflate
         StorePlan plan;                      // sizes the chunks; may be left empty
         std::vector<std::uint64_t> stops{};  // numbers of prompts, rising: a resumed run goes on from one of them (empty: from anywhere)
+        double flush_every = 2;              // seconds of work that a kill costs at most; compressed, ten times as many
     };
     /// An Error if a store of that name exists (without `resume`) or was made by another model, processing or with other sites.
     StoreWriter(std::filesystem::path file, StoreIdentity identity, std::vector<StoreSite> sites, Options options);
@@ -43,7 +44,8 @@ class StoreWriter {
     void append(std::size_t site, const double* rows, std::uint64_t count);
     void append(std::size_t site, const Half* rows, std::uint64_t count);
 
-    /// Every announced prompt has all its rows (else an Error): marks them done on disk, at most every two seconds.
+    /// Every announced prompt has all its rows (else an Error): marks them done on disk, unless that was less than `flush_every` seconds
+    /// ago.
     void batch_done();
     /// The same, now.
     void flush_done();
@@ -64,6 +66,7 @@ class StoreWriter {
     std::filesystem::path file_, part_;
     StoreIdentity identity_;
     std::vector<StoreSite> sites_;
+    double flush_every_;
     std::optional<h5::File> h5_;
     std::optional<PromptColumns> prompts_;
     std::vector<StoreColumn> columns_;
@@ -71,7 +74,7 @@ class StoreWriter {
     std::vector<StoreEnd> ends_;  // rows up to prompt done_ + i
     bool finished_ = false;       // NAME.h5 is there: finished, or resumed and nothing was added yet
     bool failed_ = false, deflated_ = false;
-    std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now(), advanced_ = flushed_;
 };
 
 }  // namespace microtome

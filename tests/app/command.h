@@ -37,19 +37,24 @@ inline Ran finished(QProcess& process) {
     return ran;
 }
 
-/// Starts the command again and again, waits until `begun` is there, and kills it (SIGKILL) a moment later, once after two seconds, when a
-/// store marks what is done. `after` looks at what is left.
-inline void kill_again_and_again(const QStringList& arguments, const QString& begun, const std::function<void()>& after = {}) {
+/// Starts the command again and again and kills it (SIGKILL) a moment after `begun` is there, each time later, until `middle` said three
+/// times that it stopped between beginning and end. How often it said so: less than three if the command came to its end.
+inline int kill_again_and_again(const QStringList& arguments, const QString& begun, const std::function<bool()>& middle) {
     QRandomGenerator random(7);
-    for (const int moment : {1, 2400, 50 + random.bounded(700), 2400, 50 + random.bounded(700)}) {
+    int times = 0;
+    for (int moment = 1; times < 3; moment += 50 + random.bounded(150)) {
         QProcess process;
         process.start(MICROTOME_BIN_DIR "/microtome", arguments);
         for (int i = 0; i < 20'000 && !QFile::exists(begun) && process.state() != QProcess::NotRunning; ++i) process.waitForFinished(1);
-        process.waitForFinished(moment);
+        if (process.waitForFinished(moment) || process.state() == QProcess::NotRunning) {
+            if (process.exitCode() != 0) qFatal("%s", process.readAllStandardError().constData());
+            break;
+        }
         process.kill();
         process.waitForFinished();
-        if (after) after();
+        if (middle()) ++times;
     }
+    return times;
 }
 
 inline Ran microtome_command(const QStringList& arguments, const QString& folder = {}) {
