@@ -2,10 +2,10 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include "core/base/error.h"
 #include "core/kernels/table.h"
+#include "core/parallel.h"
 
 namespace microtome {
 namespace {
@@ -25,7 +25,7 @@ Tensor empty_result(const AttributionSite& site) {
 
 template <class T>
 void sum_rows(const T* s, const T* b, const T* g, double* out, std::int64_t rows, std::int64_t width) {
-    at::parallel_for(0, rows, std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, width)), [=](std::int64_t from, std::int64_t to) {
+    parallel_for(rows, std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, width)), [=](std::int64_t from, std::int64_t to) {
         for (std::int64_t row = from; row < to; ++row) {
             constexpr int lanes = 8;
             double sum[lanes] = {};

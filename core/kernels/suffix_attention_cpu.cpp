@@ -1,11 +1,11 @@
 // Unwraps tensors and spreads rows and heads over threads; the arithmetic is in core/kernels/lanes.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 
 #include "core/kernels/lanes/suffix_task.h"
 #include "core/kernels/suffix_attention.h"
+#include "core/parallel.h"
 
 namespace microtome {
 namespace {
@@ -56,7 +56,7 @@ class Work {
         std::int64_t heads = q_.size(1), work = 0;
         for (std::int64_t r = 0; r < n; ++r) work += queries(r) * sources(r) * q_.size(2);
         std::int64_t grain = std::max<std::int64_t>(1, least_work * n / std::max<std::int64_t>(1, work));
-        at::parallel_for(0, heads * n, grain, [&](std::int64_t from, std::int64_t to) {
+        parallel_for(heads * n, grain, [&](std::int64_t from, std::int64_t to) {
             Scratch scratch;
             for (std::int64_t i = from; i < to; ++i)
                 if (queries(i % n) > 0) attend(i % n, i / n, scratch, kernel);

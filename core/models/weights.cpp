@@ -1,13 +1,13 @@
 #include "core/models/weights.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <atomic>
 
 #include "core/base/error.h"
 #include "core/base/sites.h"
 #include "core/models/paging.h"
+#include "core/parallel.h"
 
 namespace microtome {
 namespace {
@@ -32,7 +32,7 @@ template <typename Word>
 std::int64_t count_not_finite(const Tensor& x, Word exponent) {
     const auto* words = static_cast<const Word*>(x.const_data_ptr());
     std::atomic<std::int64_t> bad = 0;
-    at::parallel_for(0, x.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(x.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
         std::int64_t here = 0;
         for (std::int64_t i = begin; i < end; ++i) here += (words[i] & exponent) == exponent;
         bad += here;

@@ -85,7 +85,7 @@ class Layers(Tree):
 
 class Words(Tree):
     def test_each_rule(self):
-        lines = {"core/a.cpp": "// TO" "DO: later", "core/b.h": '"/ro' 'ot/x"', "core/c.cpp": "if (at::hasCUDA())", "hooks/d.cpp": "H5F_LIBVER_LATEST", "core/e.cpp": "#pragma omp parallel",
+        lines = {"core/a.cpp": "// TO" "DO: later", "core/b.h": '"/ro' 'ot/x"', "core/c.cpp": "if (at::hasCUDA())", "hooks/d.cpp": "H5F_LIBVER_LATEST", "core/e.cpp": "#pragma omp parallel", "core/p.cpp": "at::parallel_for(0, n, 1, f);",
                  "tests/CMakeLists.txt": "SKIP_REGULAR_EXPRESSION x", "core/f.h": "using namespace std;", "app/g.cpp": "auto p = fork();", "resources/docs/h.md": "see /ho" "me/me/x"}
         for file, line in lines.items():
             with self.subTest(file=file), tempfile.TemporaryDirectory() as folder:
