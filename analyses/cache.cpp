@@ -8,6 +8,7 @@
 #include "analyses/cache_plan.h"
 #include "analyses/store_batch.h"
 #include "core/base/error.h"
+#include "core/kept_heap.h"
 #include "hooks/edit_axes.h"
 #include "hooks/recorder.h"
 
@@ -59,6 +60,7 @@ CacheEstimate estimate_cache(Session& session, const CacheRequest& request) {
 
 CacheEstimate write_cache(Session& session, const CacheRequest& request, Progress& progress) {
     c10::AutoGradMode without_gradients(false);
+    const KeptHeap heap;
     const CachePlan plan = plan_cache(session, request);
     if (request.compress == 0) check_room_for_store(request.out, plan.estimate.bytes);
     StoreIdentity identity = store_identity(session);

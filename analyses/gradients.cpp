@@ -10,6 +10,7 @@
 #include "analyses/cache_plan.h"
 #include "analyses/question.h"
 #include "core/base/error.h"
+#include "core/kept_heap.h"
 #include "hooks/attribution.h"
 #include "hooks/patching.h"
 #include "hooks/recorder.h"
@@ -161,6 +162,7 @@ double mean_metric(const std::filesystem::path& file) {
 
 GradientOutcome write_gradients(Session& session, const GradientRequest& request, Progress& progress) {
     c10::AutoGradMode without_gradients(false);
+    const KeptHeap heap;
     if (request.batch_tokens < 1) throw Error("batch-tokens", "a number ≥ 1", std::to_string(request.batch_tokens));
     if (request.compress < 0 || request.compress > 9) throw Error("--compress", "0 (off) to 9", std::to_string(request.compress));
     Plan plan = plan_gradients(session, request);

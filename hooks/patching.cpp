@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/kept_heap.h"
 #include "hooks/recorder.h"
 #include "hooks/sweep/patch_runs.h"
 
@@ -167,6 +168,7 @@ Tensor last_logits(const Transformer& model, const Tensor& ids, SiteHandler* han
 
 PatchOutcome patch_loop(const Transformer& model, const PatchSweep& sweep, Progress& progress, const OnCells& on_cells) {
     c10::AutoGradMode without_gradients(false);
+    const KeptHeap heap;
     return Loop(model, sweep).run(progress, on_cells);
 }
 

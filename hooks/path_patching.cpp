@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/kept_heap.h"
 #include "hooks/recorder.h"
 
 namespace microtome {
@@ -240,6 +241,7 @@ bool reaches(const ModelConfig& config, const PathNode& sender, const PathNode& 
 PatchOutcome path_patch(const Transformer& model, const PathSweep& sweep, Progress& progress,
                         const std::function<void(const PatchOutcome&, std::size_t, std::size_t)>& on_senders) {
     c10::AutoGradMode without_gradients(false);
+    const KeptHeap heap;
     if (sweep.pairs.empty()) throw Error("prompts", "at least one pair", "none");
     if (sweep.receivers.empty()) throw Error("receivers", "at least one", "none");
     return Loop(model, sweep).run(progress, on_senders);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/kept_heap.h"
 #include "hooks/sweep/columns.h"
 #include "hooks/sweep/wavefront.h"
 
@@ -178,6 +179,7 @@ std::int64_t sweep_bytes(const Transformer& model, const PatchSweep& sweep) {
 PatchOutcome patch_sweep(const Transformer& model, const PatchSweep& sweep, Progress& progress, const OnCells& on_cells) {
     if (sweep.always) throw Error("sweep", "no interventions that hold in every run", "some");
     c10::AutoGradMode without_gradients(false);
+    const KeptHeap heap;
     return Sweep(model, sweep).run(progress, on_cells);
 }
 
