@@ -6,7 +6,6 @@
 #include <QVBoxLayout>
 
 #include "core/base/hub_cache.h"
-#include "widgets/theme.h"
 #include "widgets/units.h"
 
 namespace microtome {
@@ -24,9 +23,8 @@ DownloadDialog::DownloadDialog(const Engine& engine, QWidget* parent) : QDialog(
     bar_->setAccessibleName(tr("Progress of the download"));
     bar_->setTextVisible(false);
     bar_->setRange(0, 1000);
-    status_ = new QLabel(tr("The network is used when Download is pressed, not before."), this);
-    status_->setTextFormat(Qt::PlainText);
-    status_->setWordWrap(true);
+    status_ = new NoticeLabel(this);
+    show_status(tr("The network is used when Download is pressed, not before."));
     auto* buttons = new QDialogButtonBox(this);
     start_ = buttons->addButton(tr("&Download"), QDialogButtonBox::ActionRole);
     start_->setDefault(true);
@@ -108,10 +106,7 @@ void DownloadDialog::show_progress() {
 }
 
 void DownloadDialog::show_status(const QString& text, bool error) {
-    QPalette colors = palette();
-    if (error) colors.setColor(QPalette::WindowText, Theme::of(palette()).error);
-    status_->setPalette(colors);
-    status_->setText(text);
+    status_->show_notice(text, error ? NoticeLabel::Tone::error : NoticeLabel::Tone::plain);
 }
 
 void DownloadDialog::done(int result) {

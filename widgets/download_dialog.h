@@ -9,6 +9,7 @@
 
 #include "widgets/engine.h"
 #include "widgets/jobs.h"
+#include "widgets/notice_label.h"
 
 namespace microtome {
 
@@ -44,7 +45,7 @@ class DownloadDialog : public QDialog {
 
     const Engine& engine_;
     QLineEdit* name_;
-    QLabel* status_;
+    NoticeLabel* status_;
     QProgressBar* bar_;
     QPushButton *start_, *cancel_;
     int job_ = 0;

@@ -7,7 +7,6 @@
 #include <QStyledItemDelegate>
 #include <QVBoxLayout>
 
-#include "widgets/theme.h"
 
 namespace microtome {
 namespace {
@@ -39,9 +38,7 @@ class TypeDelegate final : public QStyledItemDelegate {
 InterventionsView::InterventionsView(Workspace& workspace, QWidget* parent) : QWidget(parent), workspace_(workspace) {
     model_ = new InterventionsModel(workspace.document(), this);
     make_table();
-    message_ = new QLabel(this);
-    message_->setTextFormat(Qt::PlainText);
-    message_->setWordWrap(true);
+    message_ = new NoticeLabel(this);
     auto* buttons = new QGridLayout;
     buttons->addWidget(button(tr("Add"), tr("A new intervention at the selected place"), &InterventionsView::add_here), 0, 0);
     of_row_ = {button(tr("Duplicate"), tr("A copy of the chosen intervention"), &InterventionsView::duplicate),
@@ -54,12 +51,8 @@ InterventionsView::InterventionsView(Workspace& workspace, QWidget* parent) : QW
     layout->addWidget(table_, 1);
     layout->addWidget(message_);
     layout->addLayout(buttons);
-    connect(model_, &InterventionsModel::refused, this, [this](const QString& text) {
-        QPalette colors = palette();
-        colors.setColor(QPalette::WindowText, Theme::of(palette()).error);
-        message_->setPalette(colors);
-        message_->setText(text);
-    });
+    connect(model_, &InterventionsModel::refused, this,
+            [this](const QString& text) { message_->show_notice(text, NoticeLabel::Tone::error); });
     connect(model_, &InterventionsModel::moved_to, this, [this](int to) {
         if (to >= 0) table_->setCurrentIndex(model_->index(to, InterventionsModel::target));
     });
@@ -114,11 +107,10 @@ void InterventionsView::add_at(const QString& target) {
 }
 
 void InterventionsView::show_state() {
-    message_->setPalette(palette());
-    message_->setForegroundRole(QPalette::PlaceholderText);
-    message_->setText(model_->list().empty()
-                          ? tr("Interventions hold in every run: the map, attention and head scores. Add one at the selected place.")
-                          : QString());
+    message_->show_notice(model_->list().empty()
+                              ? tr("Interventions hold in every run: the map, attention and head scores. Add one at the selected place.")
+                              : QString(),
+                          NoticeLabel::Tone::dim);
     message_->setVisible(true);
     for (QPushButton* of : of_row_) of->setEnabled(row() >= 0);
 }

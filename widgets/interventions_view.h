@@ -7,6 +7,7 @@
 #include <QWidget>
 
 #include "widgets/interventions_model.h"
+#include "widgets/notice_label.h"
 #include "widgets/workspace.h"
 
 namespace microtome {
@@ -40,7 +41,7 @@ class InterventionsView : public QWidget {
     InterventionsModel* model_;
     QTableView* table_;
     std::vector<QPushButton*> of_row_;
-    QLabel* message_;
+    NoticeLabel* message_;
 };
 
 }  // namespace microtome

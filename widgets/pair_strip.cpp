@@ -9,6 +9,15 @@
 #include "widgets/token_text.h"
 
 namespace microtome {
+namespace {
+
+// Where a column's tokens are: "7", or "8/7" and "8/–" where the prompts are not in step.
+QString number_of(const AlignedColumn& column) {
+    auto text = [](int position) { return position >= 0 ? QString::number(position) : QStringLiteral("–"); };
+    return column.corrupt == column.clean ? text(column.clean) : text(column.clean) + QStringLiteral("/") + text(column.corrupt);
+}
+
+}  // namespace
 
 PairStrip::PairStrip(QWidget* parent) : TableCanvas(parent) {
     setAccessibleName(tr("Tokens of the clean and the corrupted prompt"));
@@ -99,7 +108,8 @@ std::vector<PairStrip::Placed> PairStrip::placed(int width) const {
     std::vector<Placed> out;
     double x = s.label, y = 0;
     for (int column = 0; column < columns(); ++column) {
-        double w = text.height() * 1.3;
+        double w =
+            std::max(text.height() * 1.3, small.horizontalAdvance(number_of(state_.alignment.columns[static_cast<std::size_t>(column)])));
         for (int row : {0, 1})
             if (const Token* piece = token({row, column}))
                 w = std::max({w, text.horizontalAdvance(visible_token(piece->text)) + 2 * s.pad,
@@ -174,10 +184,7 @@ void PairStrip::paint_column(QPainter& painter, int column, const Theme& theme, 
     const QRectF top = cell_rect({0, column});
     painter.setFont(id_font());
     painter.setPen(theme.dim);
-    QString number = aligned.clean >= 0 ? QString::number(aligned.clean) : QStringLiteral("–");
-    if (aligned.corrupt != aligned.clean)
-        number += QStringLiteral("/") + (aligned.corrupt >= 0 ? QString::number(aligned.corrupt) : QStringLiteral("–"));
-    painter.drawText(QRectF(top.x() - s.pad, top.y() - s.head, top.width() + 2 * s.pad, s.head), Qt::AlignCenter, number);
+    painter.drawText(QRectF(top.x() - s.pad, top.y() - s.head, top.width() + 2 * s.pad, s.head), Qt::AlignCenter, number_of(aligned));
     paint_chip(painter, {0, column}, theme, s);
     paint_chip(painter, {1, column}, theme, s);
     const QColor mark = aligned.match == Match::same          ? theme.same

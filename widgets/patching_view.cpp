@@ -6,7 +6,6 @@
 
 #include "analyses/files/positions.h"
 #include "widgets/grid_node.h"
-#include "widgets/theme.h"
 #include "widgets/token_text.h"
 
 namespace microtome {
@@ -47,9 +46,7 @@ PatchingView::PatchingView(Workspace& workspace, QWidget* parent) : QWidget(pare
     provenance_->setTextFormat(Qt::PlainText);
     provenance_->setMinimumWidth(1);
     provenance_->setForegroundRole(QPalette::PlaceholderText);
-    notice_ = new QLabel(this);
-    notice_->setTextFormat(Qt::PlainText);
-    notice_->setWordWrap(true);
+    notice_ = new NoticeLabel(this);
     progress_ = new QProgressBar(this);
     progress_->setTextVisible(false);
     progress_->setFixedHeight(fontMetrics().height() / 3);
@@ -185,11 +182,7 @@ void PatchingView::show_notice() {
     else if (result.record)
         for (const std::string& warning : result.record->result.warnings)
             text += (text.isEmpty() ? QString() : QStringLiteral("\n")) + QString::fromStdString(warning);
-    const Theme theme = Theme::of(palette());
-    QPalette colors = palette();
-    colors.setColor(QPalette::WindowText, error ? theme.error : theme.warning);
-    notice_->setPalette(colors);
-    notice_->setText(text);
+    notice_->show_notice(text, error ? NoticeLabel::Tone::error : NoticeLabel::Tone::warning);
     notice_->setVisible(!text.isEmpty());
     const bool opening = !workspace_.model() && workspace_.model_error().isEmpty();
     panel_->map()->set_message(opening            ? tr("Opening the model…")

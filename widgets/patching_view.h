@@ -6,6 +6,7 @@
 #include <QWidget>
 
 #include "widgets/matrix_panel.h"
+#include "widgets/notice_label.h"
 #include "widgets/sweep_form.h"
 
 namespace microtome {
@@ -41,7 +42,8 @@ class PatchingView : public QWidget {
     Workspace& workspace_;
     SweepForm* form_;
     MatrixPanel* panel_;
-    QLabel *provenance_, *notice_;
+    QLabel* provenance_;
+    NoticeLabel* notice_;
     QProgressBar* progress_;
 };
 

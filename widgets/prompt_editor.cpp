@@ -6,7 +6,6 @@
 #include <QScrollArea>
 #include <QToolButton>
 
-#include "widgets/theme.h"
 
 namespace microtome {
 
@@ -16,9 +15,7 @@ PromptEditor::PromptEditor(Workspace& workspace, QWidget* parent) : QWidget(pare
     answer_ = token_field(PromptField::answer, tr("Answer"));
     foil_ = token_field(PromptField::foil, tr("Foil"));
     bos_ = new QLabel(this);
-    message_ = new QLabel(this);
-    message_->setWordWrap(true);
-    message_->setTextFormat(Qt::PlainText);
+    message_ = new NoticeLabel(this);
     message_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     pair_ = new QSpinBox(this);
     pair_->setAccessibleName(tr("Prompt pair"));
@@ -176,11 +173,8 @@ void PromptEditor::show_tokens() {
     }
     if (lines.isEmpty() && workspace_.model())
         lines << tr("%1 tokens each, %2 substituted: ready to patch.").arg(state.clean.size()).arg(state.alignment.substituted);
-    const Theme theme = Theme::of(palette());
-    QPalette colors = message_->palette();
-    colors.setColor(QPalette::WindowText, blocks ? theme.error : state.problems.empty() ? theme.dim : theme.warning);
-    message_->setPalette(colors);
-    message_->setText(lines.join(QLatin1Char('\n')));
+    using Tone = NoticeLabel::Tone;
+    message_->show_notice(lines.join(QLatin1Char('\n')), blocks ? Tone::error : state.problems.empty() ? Tone::dim : Tone::warning);
 }
 
 bool PromptEditor::eventFilter(QObject* watched, QEvent* event) {

@@ -7,6 +7,7 @@
 #include <QSpinBox>
 #include <QWidget>
 
+#include "widgets/notice_label.h"
 #include "widgets/pair_strip.h"
 #include "widgets/workspace.h"
 
@@ -40,7 +41,8 @@ class PromptEditor : public QWidget {
     Workspace& workspace_;
     QPlainTextEdit *clean_, *corrupt_;
     QLineEdit *answer_, *foil_;
-    QLabel *bos_, *message_;
+    QLabel* bos_;
+    NoticeLabel* message_;
     QSpinBox* pair_;
     PairStrip* strip_;
 };

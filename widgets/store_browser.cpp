@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "widgets/field_form.h"
-#include "widgets/theme.h"
 
 namespace microtome {
 
@@ -36,8 +35,8 @@ StoreBrowser::StoreBrowser(Workspace& workspace, QWidget* parent) : QWidget(pare
     statistics_ = line();
     statistics_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     statistics_->setWordWrap(true);
-    message_ = line();
-    message_->setWordWrap(true);
+    message_ = new NoticeLabel(this);
+    message_->setMinimumWidth(1);
     lay_out();
     link();
 }
@@ -216,11 +215,7 @@ QSpinBox* StoreBrowser::index_box(const QString& axis) const {
 }
 
 void StoreBrowser::show_message(const QString& text, bool error) {
-    const Theme theme = Theme::of(palette());
-    QPalette colors = palette();
-    colors.setColor(QPalette::WindowText, error ? theme.error : theme.dim);
-    message_->setPalette(colors);
-    message_->setText(text);
+    message_->show_notice(text, error ? NoticeLabel::Tone::error : NoticeLabel::Tone::dim);
     message_->setVisible(!text.isEmpty());
     if (!store_) panel_->map()->set_message(error ? tr("No store is open.") : text);
 }

@@ -10,6 +10,7 @@
 
 #include "widgets/jobs.h"
 #include "widgets/matrix_panel.h"
+#include "widgets/notice_label.h"
 #include "widgets/store_tree.h"
 #include "widgets/workspace.h"
 
@@ -76,7 +77,8 @@ class StoreBrowser : public QWidget {
     QWidget* axes_;
     std::vector<std::pair<QLabel*, QSpinBox*>> indices_;  // one an axis
     MatrixPanel* panel_;
-    QLabel *text_, *statistics_, *message_;
+    QLabel *text_, *statistics_;
+    NoticeLabel* message_;
     SliceChoice shown_;
     int slice_job_ = 0, open_job_ = 0;
     JobQueue jobs_;  // last: its jobs use the others, so it goes first
