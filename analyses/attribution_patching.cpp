@@ -69,7 +69,8 @@ struct Result {
         Field{"trust", &Result::trust,
               "Of the cells that the audit drew, 1: the prediction has the sign of the exact change and is off by at most a quarter of it "
               "(or of 5 % of the range), 0: not"},
-        Field{"stratum", &Result::stratum, "Of every cell: the share of trusted cells among those drawn with a prediction of its size"},
+        Field{"stratum", &Result::stratum,
+              "Of every cell: the share of trusted ones among those drawn of its layer and size (of its size, if fewer than four were)"},
         Field{"strata", &Result::strata, "The audit by the size of the prediction (decile 1: the smallest)"},
         Field{"pairs", &Result::pairs, "Each pair's metric in the two unpatched runs"}};
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -119,10 +120,17 @@ Table strata_table(const AuditPlan& plan, const Audit& audit, const std::vector<
 }
 
 std::vector<double> stratum_rates(const AuditPlan& plan, const Audit& audit) {
-    const auto counts = count(plan, audit, {}, {});
+    const auto of_decile = count(plan, audit, {}, {});
+    std::map<std::pair<int, int>, Counts> of_stratum;
+    for (std::size_t i = 0; i < plan.sample.size(); ++i) {
+        Counts& c = of_stratum[plan.stratum[plan.sample[i]]];
+        ++c.sampled, c.trusted += audit.trusted[i];
+    }
     std::vector<double> rates;
-    for (const auto& [layer, decile] : plan.stratum) {
-        const Counts& c = counts[static_cast<std::size_t>(decile)];
+    for (const auto& stratum : plan.stratum) {
+        const auto own = of_stratum.find(stratum);
+        const bool enough = own != of_stratum.end() && own->second.sampled >= enough_of_a_stratum;
+        const Counts& c = enough ? own->second : of_decile[static_cast<std::size_t>(stratum.second)];
         rates.push_back(c.sampled ? static_cast<double>(c.trusted) / static_cast<double>(c.sampled) : std::nan(""));
     }
     return rates;

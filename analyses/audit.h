@@ -31,7 +31,10 @@ Audit judge(const std::vector<double>& scores, const std::vector<double>& exact)
 
 /// For each decile: sampled cells, trusted ones, largest error.
 Table strata_table(const AuditPlan& plan, const Audit& audit, const std::vector<double>& scores, const std::vector<double>& exact);
-/// For each cell the trusted share of its decile's sample; NaN where none was sampled.
+/// A stratum with fewer sampled cells says nothing by itself.
+constexpr std::int64_t enough_of_a_stratum = 4;
+/// For each cell the trusted share of what was sampled of its layer and decile, or of its decile where that is fewer than
+/// enough_of_a_stratum; NaN where none was sampled.
 std::vector<double> stratum_rates(const AuditPlan& plan, const Audit& audit);
 
 }  // namespace microtome

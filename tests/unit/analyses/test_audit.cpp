@@ -61,6 +61,18 @@ class TestAudit : public QObject {
         QCOMPARE(std::get<std::int64_t>(table.rows[0][1]), 2);
         QCOMPARE(std::get<double>(table.rows[0][4]), 0.9);
     }
+    // Four of layer 0 and three of layer 1 in one decile; layer 2 has a cell there that was not drawn.
+    void rates_are_of_the_layer_too_where_enough_was_drawn() {
+        AuditPlan plan;
+        plan.sample = {0, 1, 2, 3, 5, 6, 7};
+        plan.stratum = {{0, 4}, {0, 4}, {0, 4}, {0, 4}, {0, 4}, {1, 4}, {1, 4}, {1, 4}, {2, 4}, {0, 5}};
+        Audit audit;
+        audit.trusted = {true, true, true, false, false, false, false};
+        const auto rates = stratum_rates(plan, audit);
+        for (std::size_t cell : {0, 4}) QCOMPARE(rates[cell], 3.0 / 4);
+        for (std::size_t cell : {5, 8}) QCOMPARE(rates[cell], 3.0 / 7);
+        QVERIFY(std::isnan(rates[9]));
+    }
 };
 
 QTEST_GUILESS_MAIN(TestAudit)
