@@ -5,6 +5,7 @@
 
 #include "core/kernels/lanes/suffix_task.h"
 #include "core/kernels/suffix_attention.h"
+#include "core/kernels/usable_lanes.h"
 #include "core/parallel.h"
 
 namespace microtome {
@@ -105,18 +106,7 @@ class Work {
 }  // namespace
 
 const std::vector<const SuffixLanes*>& suffix_lanes() {
-    static const std::vector<const SuffixLanes*> usable = [] {
-        std::vector<const SuffixLanes*> found;
-        auto add = [&](const SuffixLanes* lanes, bool runs) {
-            if (lanes && runs) found.push_back(lanes);
-        };
-#if defined(__x86_64__)
-        add(suffix_lanes_avx512(), __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"));
-        add(suffix_lanes_avx2(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
-#endif
-        add(suffix_lanes_plain(), true);
-        return found;
-    }();
+    static const auto usable = usable_lanes(suffix_lanes_avx512(), suffix_lanes_avx2(), suffix_lanes_plain());
     return usable;
 }
 

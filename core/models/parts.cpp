@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <optional>
 
 #include "core/base/error.h"
+#include "core/kernels/gated_activation.h"
 #include "core/models/packed.h"
 
 namespace microtome {
@@ -15,9 +17,23 @@ Tensor widened(const Tensor& x) {
     return x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
 }
 
-Tensor activate(Tensor x, Activation activation) {
+std::optional<GateForm> gate_of(Activation activation) {
+    if (activation == Activation::silu) return silu_form;
+    if (activation == Activation::gelu_tanh) return gelu_tanh_form;
+    return {};
+}
+
+// `bias`: added before; undefined: none.
+Tensor activate(Tensor x, Activation activation, const Tensor& bias = {}) {
     // Nobody else sees it: its memory is used again.
     bool ours = x.use_count() == 1 && x.storage().use_count() == 1 && x.is_non_overlapping_and_dense();
+    const auto gate = gate_of(activation);
+    if (gate && can_gate(x)) {
+        Tensor y = ours ? std::move(x) : x.clone(at::MemoryFormat::Contiguous);
+        gate_(y, bias, *gate);
+        return y;
+    }
+    if (bias.defined()) x = x + bias;
     if (ours && !x.requires_grad()) {
         if (activation == Activation::relu) return at::relu_(x);
         if (activation == Activation::silu) return at::silu_(x);
@@ -162,7 +178,8 @@ Tensor Attention::write(const Tensor& z, const Tap& tap) const {
 }
 
 Tensor Mlp::neurons(const Tensor& x, const Tap& tap) const {
-    Tensor post = activate(tap(Site::mlp_pre, in(x)), activation);
+    const bool apart = in.bias.defined() && gate_of(activation) && !tap.wants(Site::mlp_pre) && can_gate(x);
+    Tensor post = apart ? activate(Linear{in.weight, {}}(x), activation, in.bias) : activate(tap(Site::mlp_pre, in(x)), activation);
     if (kind == MlpKind::gated) post = post * tap(Site::mlp_pre_linear, linear(x));
     if (post_bias.defined()) post = post + post_bias;
     return post;
