@@ -6,7 +6,7 @@
 
 namespace microtome {
 
-void GridTableModel::set_grid(std::shared_ptr<const Grid> grid) {
+void GridTableModel::set_grid(std::shared_ptr<const Grid> grid, std::shared_ptr<const Spread> spread) {
     const int rows = rowCount(), columns = columnCount();
     std::optional<GridSlices> slices;
     if (grid && grid->size() > 0) slices.emplace(*grid, "", "");
@@ -14,6 +14,7 @@ void GridTableModel::set_grid(std::shared_ptr<const Grid> grid) {
         slices && static_cast<int>(slices->panels() * slices->rows()) == rows && static_cast<int>(slices->cols()) == columns && rows > 0;
     if (!same) beginResetModel();
     grid_ = std::move(grid);
+    spread_ = std::move(spread);
     slices_ = std::move(slices);
     if (!same) {
         endResetModel();
@@ -50,7 +51,7 @@ QVariant GridTableModel::data(const QModelIndex& index, int role) const {
     const std::size_t at = flat(index);
     if (!grid_->computed(at)) return tr("not computed");
     const bool none = std::isnan(grid_->values[at]);
-    QString number = none ? tr("no value") : number_text(grid_->values[at], 6);
+    QString number = none ? tr("no value") : number_text(grid_->values[at], 6) + spread_text(spread_, at);
     if (!none && !grid_->approximate.empty()) number.prepend(QStringLiteral("≈ "));
     return grid_->texts.empty() ? number : visible_token(grid_->texts[at]) + QLatin1Char(' ') + number;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "widgets/figures/grid_slices.h"
+#include "widgets/spread.h"
 
 namespace microtome {
 
@@ -14,7 +15,8 @@ class GridTableModel : public QAbstractTableModel {
   public:
     using QAbstractTableModel::QAbstractTableModel;
 
-    void set_grid(std::shared_ptr<const Grid> grid);
+    /// `spread`: said beside the numbers.
+    void set_grid(std::shared_ptr<const Grid> grid, std::shared_ptr<const Spread> spread = nullptr);
     std::size_t flat(const QModelIndex& index) const;
     QModelIndex index_of(std::size_t flat) const;
     /// Tab-separated, with headers.
@@ -27,6 +29,7 @@ class GridTableModel : public QAbstractTableModel {
 
   private:
     std::shared_ptr<const Grid> grid_;
+    std::shared_ptr<const Spread> spread_;
     std::optional<GridSlices> slices_;
 };
 

@@ -28,7 +28,7 @@ MatrixPanel::MatrixPanel(SelectionModel& selection, const QString& name, QWidget
     table_->setModel(model_);
     table_->setSelectionMode(QAbstractItemView::SingleSelection);
     table_->setFrameShape(QFrame::NoFrame);
-    table_->horizontalHeader()->setDefaultSectionSize(fontMetrics().averageCharWidth() * 12);
+    table_->horizontalHeader()->setDefaultSectionSize(column_width(false));
     table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() * 3 / 2);
     stack_ = new QStackedWidget(this);
     stack_->addWidget(map_);
@@ -99,28 +99,35 @@ void MatrixPanel::link_table() {
 
 NodeRef MatrixPanel::node(std::size_t flat) const {
     NodeRef ref = node_of(*map_->grid(), flat);
-    if (ref.position >= 0 && !positions_.empty())
-        ref.position = ref.position < static_cast<int>(positions_.size()) ? positions_[static_cast<std::size_t>(ref.position)] : -1;
+    const auto token = [this](int at) {
+        return at < 0 || positions_.empty() ? at : at < static_cast<int>(positions_.size()) ? positions_[static_cast<std::size_t>(at)] : -1;
+    };
+    ref.position = token(ref.position);
+    if (sources_too()) ref.source = token(ref.source);
     return merged(fixed_, ref);
 }
 
 void MatrixPanel::set_grid(std::shared_ptr<const Grid> grid, const SceneOptions& options, const NodeRef& fixed,
-                           const std::vector<int>& positions) {
+                           const std::vector<int>& positions, std::shared_ptr<const Spread> spread) {
     fixed_ = fixed;
     positions_ = positions;
-    model_->set_grid(grid);
+    const int width = column_width(spread != nullptr);
+    if (table_->horizontalHeader()->defaultSectionSize() != width) table_->horizontalHeader()->setDefaultSectionSize(width);
+    model_->set_grid(grid, std::move(spread));
     map_->set_grid(std::move(grid), options);
     if (synced()) follow(selection_.current());
     show_pins();
     show_echoes();
 }
 
-/// A position as the index of this grid's axis.
+/// Positions as the indices of this grid's axes.
 NodeRef MatrixPanel::shown_ref(NodeRef ref) const {
-    if (!positions_.empty() && ref.position >= 0) {
-        const auto found = std::find(positions_.begin(), positions_.end(), ref.position);
-        ref.position = found == positions_.end() ? -1 : static_cast<int>(found - positions_.begin());
-    }
+    const auto index = [this](int token) {
+        const auto found = std::find(positions_.begin(), positions_.end(), token);
+        return token < 0 || positions_.empty() ? token : found == positions_.end() ? -1 : static_cast<int>(found - positions_.begin());
+    };
+    ref.position = index(ref.position);
+    if (sources_too()) ref.source = index(ref.source);
     return ref;
 }
 
@@ -144,6 +151,16 @@ void MatrixPanel::show_echoes() {
     };
     map_->set_echoes(map_->hovering() ? but(cells_at(selection_.hover()), map_->hover_cell()) : cells_at(selection_.hover()),
                      but(cells_at(selection_.current()), map_->current_cell()));
+}
+
+bool MatrixPanel::sources_too() const {
+    const Grid* grid = map_->grid();
+    return grid && std::any_of(grid->axes.begin(), grid->axes.end(),
+                               [this](const Axis& axis) { return axis.name == "source" && axis.size() == positions_.size(); });
+}
+
+int MatrixPanel::column_width(bool spread) const {
+    return fontMetrics().averageCharWidth() * (spread ? 36 : 12);
 }
 
 void MatrixPanel::show_pins() {

@@ -20,8 +20,9 @@ class MatrixPanel : public QWidget {
 
     /// `fixed`: what all cells have in common (site, side, the head of an attention matrix); joins what the axes say.
     /// `positions`: the token that each index of a position axis stands for (-1: none); empty: the index itself.
+    /// `spread`: how sure the cells are, said in the table.
     void set_grid(std::shared_ptr<const Grid> grid, const SceneOptions& options, const NodeRef& fixed,
-                  const std::vector<int>& positions = {});
+                  const std::vector<int>& positions = {}, std::shared_ptr<const Spread> spread = nullptr);
     HeatmapView* map() const { return map_; }
     QTableView* table() const { return table_; }
     const GridTableModel& model() const { return *model_; }
@@ -46,6 +47,9 @@ class MatrixPanel : public QWidget {
     std::optional<std::size_t> flat_of(const NodeRef& ref) const;
     std::vector<CellIndex> cells_at(const NodeRef& ref) const;
     NodeRef shown_ref(NodeRef ref) const;
+    /// A source axis that counts what the position axis counts.
+    bool sources_too() const;
+    int column_width(bool spread) const;
     void show_pins();
     void show_echoes();
     void link_table();

@@ -94,10 +94,12 @@ QString PatchingView::describe(std::size_t flat) const {
     const std::string direction = param("direction");
     const bool recovery = param("metric_expr").empty() && param("metric") == "logit_diff_recovery";
     const double value = grid->values[flat];
-    QString text = place_text(panel_->node(flat), direction == "noise" ? result.corrupt : result.clean) + QStringLiteral(" · ");
+    QString text = place_text(panel_->node(flat), direction == "noise" ? result.corrupt : result.clean) + roles_text(*grid, flat) +
+                   QStringLiteral(" · ");
     if (!grid->computed(flat)) return text + tr("not computed");
     text += (recovery ? tr("recovery") : metric_text()) + QLatin1Char(' ') + (std::isnan(value) ? tr("no value") : number_text(value));
     if (flat < grid->sem.size()) text += QStringLiteral(" ± ") + number_text(grid->sem[flat], 2);
+    text += spread_text(spread_, flat);
     const auto clean = summary_value(result, "clean"), corrupt = summary_value(result, "corrupt");
     if (!clean || !corrupt) return text;
     QString detail =
@@ -118,6 +120,12 @@ QString PatchingView::provenance() const {
     if (const auto n = result.request.interventions.size()) parts << (n == 1 ? tr("1 intervention") : tr("%1 interventions").arg(n));
     parts << spaced(param("preset")) << spaced(param("direction")) << metric_text()
           << (pairs == 1 ? tr("1 pair") : tr("%1 pairs").arg(pairs));
+    if (spread_ && spread_->low) {
+        const Json& params = result.request.params;
+        parts << tr("95 % intervals: %1 resamples of the pairs, seed %2")
+                     .arg(params.value("resamples", 1000))
+                     .arg(static_cast<qlonglong>(params.value("seed", result.request.seed)));
+    }
     if (result.record && !result.record->result.complete) parts << tr("stopped early");
     parts << (result.cached ? tr("exact, shown again") : tr("exact"));
     return parts.join(QStringLiteral(" · "));
@@ -127,7 +135,9 @@ std::vector<int> PatchingView::shown_positions(const Grid& grid) const {
     const std::string wanted = param("positions");
     const auto axis =
         std::find_if(grid.axes.begin(), grid.axes.end(), [](const Axis& a) { return a.name == "position" || a.name == "destination"; });
-    if (wanted.empty() || wanted == "all" || axis == grid.axes.end()) return {};
+    if (axis == grid.axes.end()) return {};
+    if (std::vector<int> roles = role_tokens(*axis); !roles.empty()) return roles;
+    if (wanted.empty() || wanted == "all") return {};
     std::vector<int> found;
     try {
         std::vector<std::string> pieces;
@@ -136,6 +146,39 @@ std::vector<int> PatchingView::shown_positions(const Grid& grid) const {
     } catch (const Error&) {  // the sweep itself has said so
     }
     return found.size() == axis->size() ? found : std::vector<int>(axis->size(), -1);
+}
+
+std::vector<int> PatchingView::role_tokens(const Axis& axis) const {
+    const auto& spans = workspace_.document().pair().spans;
+    std::vector<std::string> pieces;
+    for (const Token& token : workspace_.patching().clean) pieces.push_back(token.text);
+    std::vector<int> tokens;
+    bool roles = false;
+    for (const std::string& label : axis.labels) {
+        const bool told = label.starts_with("role:") || spans.count(label) > 0;
+        roles = roles || told;
+        std::vector<int> found;
+        try {
+            if (told) found = resolve_positions(label.starts_with("role:") ? label : "role:" + label, pieces, spans, "positions");
+        } catch (const Error&) {  // another pair's role
+        }
+        tokens.push_back(found.size() == 1 ? found[0] : -1);
+    }
+    const bool tokens_of_pair = axis.size() == pieces.size() && axis.labels == pieces;
+    return roles && !tokens_of_pair && param("by") != "position" ? tokens : std::vector<int>();
+}
+
+QString PatchingView::roles_text(const Grid& grid, std::size_t flat) const {
+    QString text;
+    const std::vector<std::size_t> at = coordinates(grid, flat);
+    for (std::size_t a = 0; a < at.size(); ++a) {
+        const Axis& axis = grid.axes[a];
+        const bool counts = axis.name == "position" || axis.name == "destination" || axis.name == "source";
+        if (!counts || role_tokens(axis).empty()) continue;
+        const QString label = QString::fromStdString(axis.labels[at[a]]);
+        text += QStringLiteral(" · ") + (label.startsWith(QLatin1String("role:")) ? label : tr("role %1").arg(label));
+    }
+    return text;
 }
 
 SceneOptions PatchingView::scene_options() const {
@@ -147,11 +190,13 @@ SceneOptions PatchingView::scene_options() const {
 void PatchingView::show_result() {
     const NamedView* view = shown();
     const Grid* grid = view ? std::get_if<Grid>(&view->view) : nullptr;
+    const ShownResult& result = workspace_.patching();
+    spread_ = result.record ? spread_of(result.record->result, "effect") : nullptr;
     NodeRef fixed;
     fixed.site = site_of_preset(param("preset"));
     panel_->map()->setAccessibleDescription(provenance());
     panel_->set_grid(grid ? std::make_shared<const Grid>(*grid) : nullptr, scene_options(), fixed,
-                     grid ? shown_positions(*grid) : std::vector<int>());
+                     grid ? shown_positions(*grid) : std::vector<int>(), spread_);
     provenance_->setText(provenance());
     provenance_->setToolTip(provenance());
     show_notice();

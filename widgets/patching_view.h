@@ -24,7 +24,7 @@ class PatchingView : public QWidget {
     const NamedView* shown() const { return workspace_.patching().view("effect"); }
     /// For the figure in a file: title and caption say what was computed.
     SceneOptions scene_options() const;
-    /// "L3 H1 · pos 14 ' tom' · recovery 0.412 (logit difference 1.83; clean 3.55, corrupted −1.02)".
+    /// "L3 H1 · pos 14 ' tom' · recovery 0.412 [0.38, 0.44] (95 %), n 40 (logit difference 1.83; clean 3.55, corrupted −1.02)".
     QString describe(std::size_t flat) const;
     /// Model, numerics, method: what the numbers are.
     QString provenance() const;
@@ -38,10 +38,15 @@ class PatchingView : public QWidget {
     QString metric_text() const;  // the metric's name, or the expression measured instead
     /// The tokens that the map's positions stand for, where the sweep was limited to some (-1: several tokens or none).
     std::vector<int> shown_positions(const Grid& grid) const;
+    /// The token of each role that an axis counts (-1: several, or none here); empty if the axis counts positions.
+    std::vector<int> role_tokens(const Axis& axis) const;
+    /// "role IO" for each axis of the map that counts roles.
+    QString roles_text(const Grid& grid, std::size_t flat) const;
 
     Workspace& workspace_;
     SweepForm* form_;
     MatrixPanel* panel_;
+    std::shared_ptr<const Spread> spread_;
     QLabel* provenance_;
     NoticeLabel* notice_;
     QProgressBar* progress_;

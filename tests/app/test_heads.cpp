@@ -70,6 +70,7 @@ class TestHeads : public QObject {
         QTest::newRow("heads") << "heads.md" << 9;
         QTest::newRow("lenses") << "lenses.md" << 4;
         QTest::newRow("attribution") << "attribution.md" << 1;
+        QTest::newRow("sweeps") << "sweeps.md" << 2;
     }
     void the_commands_of_the_pages_work() {
         QFETCH(QString, name);

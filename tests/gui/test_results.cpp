@@ -6,6 +6,7 @@
 #include <QtTest>
 #include <cmath>
 
+#include "analyses/files/prompts.h"
 #include "analyses/views/serialize.h"
 #include "tests/gui/quiet.h"
 #include "widgets/main_window.h"
@@ -243,6 +244,48 @@ class TestResults : public QObject {
         QVERIFY(!exact->ranking()->model()->headerData(0, Qt::Horizontal).toString().contains(QStringLiteral("approximate")));
         for (int cell = 0; cell < exact->panel()->map()->columns(); ++cell)
             QVERIFY(!exact->panel()->map()->cell_text({0, cell}).contains(QStringLiteral("≈")));
+    }
+
+    // Pairs of several templates: the map counts roles, and tells how sure it is wherever it tells a value.
+    void many_pairs_are_told_by_role_with_intervals() {
+        const auto pairs = read_pairs(MICROTOME_SOURCE_DIR "/resources/models/tinyworld/prompts/ioi.jsonl");
+        SessionFile session = workspace().document().session();
+        session.prompts.assign(pairs.begin(), pairs.begin() + 6);
+        for (SessionStep& step : session.steps) step.prompts.clear(), step.params["preset"] = "resid_pre";
+        workspace().load_session(session);
+        QTest::keyClick(window_.get(), Qt::Key_F6);
+        wait();
+        const ShownResult& shown = workspace().patching();
+        QVERIFY2(shown.record, qPrintable(shown.error));
+        const Grid& effect = std::get<Grid>(shown.view("effect")->view);
+        QCOMPARE(effect.axes[1].labels, (std::vector<std::string>{"IO", "S1", "S2", "END"}));
+        const MatrixPanel* panel = window_->patching()->panel();
+        const Grid &low = std::get<Grid>(shown.view("effect_low")->view), &high = std::get<Grid>(shown.view("effect_high")->view);
+        std::size_t cell = 0;  // one that the pairs do not agree on
+        while (cell < effect.size() && high.values[cell] - low.values[cell] < 0.01) ++cell;
+        QVERIFY(cell < effect.size() && low.values[cell] < effect.values[cell] && effect.values[cell] < high.values[cell]);
+        const QString spread =
+            QStringLiteral("[%1, %2] (95 %), n 6").arg(number_text(low.values[cell], 3), number_text(high.values[cell], 3));
+        const QString told = panel->map()->cell_text(panel->map()->cell_of_flat(cell)),
+                      role = QString::fromStdString("role " + effect.axes[1].labels[cell % 4]);
+        QVERIFY2(told.contains(role) && told.contains(number_text(effect.values[cell])) && told.contains(spread), qPrintable(told));
+        QVERIFY(panel->model().data(panel->model().index_of(cell)).toString().contains(spread));
+        QVERIFY2(window_->patching()->provenance().contains("1000 resamples"), qPrintable(window_->patching()->provenance()));
+        // The role's token in the prompt shown.
+        window_->patching()->map()->choose({0, 2});
+        QCOMPARE(workspace().selection().current().position, std::get<std::pair<int, int>>(pairs[0].spans.at("S2")).first);
+
+        workspace().document().edit_param_of("attribution-patching", "preset", "resid_pre");
+        run("attribution-patching");
+        ResultView* view = window_->result("attribution-patching");
+        QVERIFY(view->widget("effect") && view->widget("pairs") && !view->widget("effect_low") && !view->widget("change_n"));
+        auto* grid = qobject_cast<GridWidget*>(view->widget("effect"));
+        const QString line = grid->panel()->map()->cell_text({0, 2});
+        QVERIFY2(line.contains("S2") && line.contains("(95 %), n 6"), qPrintable(line));
+        QStringList columns;
+        for (int i = 0; i < grid->ranking()->model()->columnCount(); ++i)
+            columns << grid->ranking()->model()->headerData(i, Qt::Horizontal).toString();
+        QVERIFY2(columns.join(' ').contains("low") && columns.join(' ').contains("high"), qPrintable(columns.join(' ')));
     }
 
     void parameters_are_edits_and_mark_the_result() {

@@ -24,6 +24,10 @@ std::shared_ptr<const Grid> grid_of(const std::shared_ptr<const NamedView>& view
 
 GridWidget::GridWidget(SelectionModel& selection, QWidget* parent) : ViewWidget(parent), selection_(selection) {
     panel_ = new MatrixPanel(selection, tr("Map"), this);
+    panel_->map()->set_describe([this](std::size_t flat) {
+        HeatmapScene& scene = *panel_->map()->scene();
+        return scene.describe(scene.slices().place(flat)) + spread_text(spread_, flat);
+    });
     side_ = make_side();
     auto* split = new QSplitter(Qt::Horizontal, this);
     split->addWidget(panel_);
@@ -85,7 +89,7 @@ QWidget* GridWidget::make_side() {
 }
 
 void GridWidget::show_view(const std::shared_ptr<const NamedView>& view, const ViewPlace& place) {
-    view_ = view, scene_ = place.scene, fixed_ = place.fixed, positions_ = place.positions;
+    view_ = view, scene_ = place.scene, fixed_ = place.fixed, positions_ = place.positions, spread_ = place.spread;
     const Grid& grid = std::get<Grid>(view->view);
     QStringList names{tr("Strongest cells")};
     for (const Axis& axis : grid.axes) names << tr("Mean by %1").arg(QString::fromStdString(axis.name));
@@ -108,7 +112,7 @@ void GridWidget::show_view(const std::shared_ptr<const NamedView>& view, const V
 void GridWidget::show_grid() {
     SceneOptions scene = scene_;
     scene.blank_below = threshold();
-    panel_->set_grid(grid_of(view_), scene, fixed_, positions_);
+    panel_->set_grid(grid_of(view_), scene, fixed_, positions_, spread_);
     show_ranking();
 }
 
@@ -116,7 +120,8 @@ void GridWidget::show_ranking() {
     const Grid& grid = std::get<Grid>(view_->view);
     const QSignalBlocker quiet(ranking_->selectionModel());
     const int of = of_->currentIndex();
-    model_->set_table(of <= 0 ? strongest_cells(grid, most_ranked, threshold()) : marginal(grid, static_cast<std::size_t>(of - 1)));
+    model_->set_table(of <= 0 ? strongest_cells(grid, most_ranked, threshold(), spread_.get())
+                              : marginal(grid, static_cast<std::size_t>(of - 1)));
     ranking_->resizeColumnsToContents();
     ranking_->horizontalHeader()->setStretchLastSection(true);
 }

@@ -39,6 +39,7 @@ class GridWidget : public ViewWidget {
     SceneOptions scene_;
     NodeRef fixed_;
     std::vector<int> positions_;
+    std::shared_ptr<const Spread> spread_;
     MatrixPanel* panel_;
     QToolButton* toggle_;
     QComboBox* of_;

@@ -41,13 +41,18 @@ Cell label_cell(const Axis& axis, std::size_t index) {
 
 }  // namespace
 
-Table strongest_cells(const Grid& grid, std::size_t most, double least) {
+Table strongest_cells(const Grid& grid, std::size_t most, double least, const Spread* spread) {
     Table table;
     table.columns.push_back({"value", approximate_unit(grid, "")});
+    const bool interval = spread && spread->low, count = spread && spread->n;
+    if (interval) table.columns.insert(table.columns.end(), {{"low", ""}, {"high", ""}});
+    if (count) table.columns.push_back({"n", ""});
     for (const Axis& axis : grid.axes) table.columns.push_back({axis.name, ""});
     for (std::size_t cell : ranked(grid, most, least)) {
         const std::vector<std::size_t> at = coordinates(grid, cell);
         std::vector<Cell> row{grid.values[cell]};
+        if (interval) row.insert(row.end(), {spread->low->values[cell], spread->high->values[cell]});
+        if (count) row.push_back(static_cast<std::int64_t>(spread->n->values[cell]));
         for (std::size_t axis = 0; axis < at.size(); ++axis) row.push_back(label_cell(grid.axes[axis], at[axis]));
         table.rows.push_back(std::move(row));
     }

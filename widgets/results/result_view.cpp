@@ -2,6 +2,7 @@
 
 #include <QVBoxLayout>
 
+#include "analyses/views/companions.h"
 #include "widgets/field_form.h"
 #include "widgets/figures/text.h"
 #include "widgets/results/compare_widget.h"
@@ -67,7 +68,9 @@ ViewPlace ResultView::place_of(const NamedView& view) const {
     const auto* grid = std::get_if<Grid>(&view.view);
     if (!grid) return place;
     for (const Axis& axis : grid->axes)
-        if (axis.name == "position" && axis.size() != result().clean.size()) place.positions.assign(axis.size(), -1);
+        if ((axis.name == "position" || axis.name == "destination") && axis.size() != result().clean.size())
+            place.positions.assign(axis.size(), -1);
+    if (result().record) place.spread = spread_of(result().record->result, view.name);
     return place;
 }
 
@@ -96,9 +99,12 @@ void ResultView::show_result() {
     const ShownResult& shown = result();
     if (shown.record) {
         const std::vector<NamedView>& views = shown.record->result.views;
-        for (std::size_t i = 0, page = 0; i < views.size(); ++i, ++page) {
-            const bool pair = i + 1 < views.size() && CompareWidget::belong_together(views[i], views[i + 1]);
-            show_page(page, views[i], pair ? &views[i + 1] : nullptr);
+        std::vector<const NamedView*> shown_views;  // companions are told beside the cells of their map
+        for (const NamedView& view : views)
+            if (!is_companion(views, view)) shown_views.push_back(&view);
+        for (std::size_t i = 0, page = 0; i < shown_views.size(); ++i, ++page) {
+            const bool pair = i + 1 < shown_views.size() && CompareWidget::belong_together(*shown_views[i], *shown_views[i + 1]);
+            show_page(page, *shown_views[i], pair ? shown_views[i + 1] : nullptr);
             i += pair;
         }
     } else if (shown.growing) {

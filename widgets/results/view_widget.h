@@ -8,6 +8,7 @@
 #include "analyses/views/result.h"
 #include "widgets/figures/scene.h"
 #include "widgets/selection.h"
+#include "widgets/spread.h"
 
 namespace microtome {
 
@@ -15,8 +16,9 @@ namespace microtome {
 struct ViewPlace {
     SelectionModel& selection;
     SceneOptions scene{};
-    NodeRef fixed{};               // what all cells have in common
-    std::vector<int> positions{};  // the token that each index of a position axis stands for; empty: the index itself
+    NodeRef fixed{};                         // what all cells have in common
+    std::vector<int> positions{};            // the token that each index of a position axis stands for; empty: the index itself
+    std::shared_ptr<const Spread> spread{};  // of the view's cells; null: none
 };
 
 class MatrixPanel;
