@@ -160,7 +160,7 @@ bool MatrixPanel::sources_too() const {
 }
 
 int MatrixPanel::column_width(bool spread) const {
-    return fontMetrics().averageCharWidth() * (spread ? 36 : 12);
+    return fontMetrics().horizontalAdvance(QLatin1Char('0')) * (spread ? 38 : 12);
 }
 
 void MatrixPanel::show_pins() {
