@@ -1,4 +1,5 @@
-// microtome list [analyses|models|sites|metrics|architectures]
+// microtome list [analyses|models|sessions|sites|metrics|architectures]
+#include "analyses/bundled_sessions.h"
 #include "app/commands/cli.h"
 #include "core/base/error.h"
 #include "core/base/sites.h"
@@ -53,6 +54,8 @@ Json rows_of(const std::string& what) {
         for (const Analysis* analysis : catalog()) rows.push_back({{"name", analysis->name()}, {"summary", analysis->summary()}});
     if (what == "models")
         for (const auto& [name, folder] : bundled_models()) rows.push_back({{"name", name}, {"folder", folder.string()}});
+    if (what == "sessions")
+        for (const auto& [name, file] : bundled_sessions()) rows.push_back({{"name", name}, {"file", file.string()}});
     if (what == "sites")
         for (const SiteInfo& row : site_table)
             rows.push_back({{"name", row.name}, {"hook", row.hook}, {"shape", axes_text(row)}, {"help", row.help}});
@@ -83,10 +86,10 @@ void run(const Options& options, const Common& common) {
 }  // namespace
 
 void add_list(CLI::App& app, Common& common) {
-    auto* command = app.add_subcommand("list", "Analyses, bundled models, sites, metrics or architectures");
+    auto* command = app.add_subcommand("list", "Analyses, bundled models and sessions, sites, metrics or architectures");
     auto options = std::make_shared<Options>();
-    command->add_option("WHAT", options->what, "analyses, models, sites, metrics or architectures")
-        ->check(CLI::IsMember({"analyses", "models", "sites", "metrics", "architectures"}));
+    command->add_option("WHAT", options->what, "analyses, models, sessions, sites, metrics or architectures")
+        ->check(CLI::IsMember({"analyses", "models", "sessions", "sites", "metrics", "architectures"}));
     command->add_flag("--json", common.json, "One JSON object on standard output");
     command->callback([options, &common] { run(*options, common); });
 }

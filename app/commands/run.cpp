@@ -1,4 +1,5 @@
 // microtome run SESSION.json: every step and export of a session that the app saved.
+#include "analyses/bundled_sessions.h"
 #include "analyses/cache.h"
 #include "analyses/views/serialize.h"
 #include "app/commands/cli.h"
@@ -76,9 +77,11 @@ void check_steps(const SessionFile& file, const std::string& subject) {
 }
 
 void run(const Options& options, const Common& common) {
-    SessionFile file = read_session(options.session);
+    const fs::path bundled = bundled_session(options.session);
+    SessionFile file = read_session(bundled.empty() ? fs::path(options.session) : bundled);
     check_steps(file, options.session);
-    fs::path folder = common.out.empty() ? fs::path(options.session).parent_path() : fs::path(common.out);
+    // A session's exports lie beside it; those of one that came with the program, here.
+    fs::path folder = !common.out.empty() ? fs::path(common.out) : bundled.empty() ? fs::path(options.session).parent_path() : fs::path();
     const ModelOptions model = model_of(file, common, options.model);
     if (options.download) download_if_missing(model.model, common);
     auto session = Session::open(model);
@@ -111,7 +114,9 @@ void run(const Options& options, const Common& common) {
 void add_run(CLI::App& app, Common& common) {
     auto* command = app.add_subcommand("run", "Run a session: every step and export that it holds");
     auto options = std::make_shared<Options>();
-    command->add_option("SESSION", options->session, "Session file (*.microtome.json)")->required();
+    command
+        ->add_option("SESSION", options->session, "Session file (*.microtome.json), or the name of a bundled one (microtome list sessions)")
+        ->required();
     command->add_option("--model", options->model, "Another model than the session names");
     command->add_flag("--download", options->download, "Fetch the model from the hub if it is not on this computer");
     command->add_option("--threads", common.model.threads, "Threads (0: as the session says)");
