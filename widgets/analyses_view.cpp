@@ -4,6 +4,7 @@
 #include <QVBoxLayout>
 
 #include "widgets/combo_width.h"
+#include "widgets/step_names.h"
 
 namespace microtome {
 namespace {
@@ -15,11 +16,10 @@ constexpr const char* own_view = "activation-patching";  // has a view of its ow
 AnalysesView::AnalysesView(Workspace& workspace, QWidget* parent) : QWidget(parent), workspace_(workspace) {
     box_ = new QComboBox(this);
     box_->setAccessibleName(tr("Analysis"));
-    for (const auto& [name, summary] : workspace.engine().analyses()) {
-        if (name == own_view) continue;
-        box_->addItem(titled(name), QString::fromStdString(name));
-        box_->setItemData(box_->count() - 1, QString::fromStdString(summary), Qt::ToolTipRole);
-    }
+    // A step's long name doesn't widen the dock.
+    box_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    box_->setMinimumContentsLength(16);
+    fill_box();
     const auto label = [this](bool dim) {
         auto* made = new QLabel(this);
         made->setTextFormat(Qt::PlainText);
@@ -48,11 +48,35 @@ AnalysesView::AnalysesView(Workspace& workspace, QWidget* parent) : QWidget(pare
         const ShownResult& shown = workspace_.result(analysis());
         shown.running() ? workspace_.jobs().cancel(shown.job) : run();
     });
+    connect(&workspace.document(), &SessionDocument::loaded, this, [this] {
+        fill_box();
+        const QSignalBlocker quiet(box_);
+        for (const std::string& step : step_names(workspace_.document().session()))
+            if (choose(step)) break;
+        make_form();
+    });
     connect(&workspace.document(), &SessionDocument::params_changed, this, &AnalysesView::show_values);
     connect(&workspace, &Workspace::tokens_changed, this, &AnalysesView::show_state);
     connect(&workspace, &Workspace::model_changed, this, &AnalysesView::show_state);
     connect(&workspace, &Workspace::result_changed, this, &AnalysesView::show_state);
     make_form();
+}
+
+void AnalysesView::fill_box() {
+    const QSignalBlocker quiet(box_);
+    const std::string chosen = analysis();
+    const std::vector<std::string> steps = step_names(workspace_.document().session());
+    const auto add = [this](const std::string& name, const std::string& summary) {
+        box_->addItem(step_title(name), QString::fromStdString(name));
+        box_->setItemData(box_->count() - 1, QString::fromStdString(summary), Qt::ToolTipRole);
+    };
+    box_->clear();
+    for (const auto& [name, summary] : workspace_.engine().analyses()) {
+        if (name != own_view) add(name, summary);
+        for (const std::string& step : steps)
+            if (step != name && analysis_of(step) == name) add(step, summary);
+    }
+    if (!choose(chosen)) box_->setCurrentIndex(0);
 }
 
 std::string AnalysesView::analysis() const {
@@ -85,7 +109,7 @@ void AnalysesView::make_form() {
     form->setContentsMargins(0, 0, 0, 0);
     form->setRowWrapPolicy(QFormLayout::WrapLongRows);
     form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    for (const FieldInfo& info : workspace_.engine().params(analysis())) {
+    for (const FieldInfo& info : workspace_.engine().params(analysis_of(analysis()))) {
         takes_pairs_ = takes_pairs_ || info.type == "pairs";
         takes_prompts_ = takes_prompts_ || info.type == "prompts";
         if (!has_editor(info)) continue;

@@ -1,4 +1,4 @@
-// Every analysis of the catalog: choose one, set its parameters, run it. Its results open as a tab.
+// Every analysis of the catalog, and every further step of the session: choose one, set its parameters, run it. Its results open as a tab.
 #pragma once
 
 #include <QComboBox>
@@ -19,6 +19,7 @@ class AnalysesView : public QWidget {
   public:
     explicit AnalysesView(Workspace& workspace, QWidget* parent = nullptr);
 
+    /// The name of the step that is shown (step_names.h).
     std::string analysis() const;
     bool choose(const std::string& analysis);
     QComboBox* analysis_box() const { return box_; }
@@ -32,6 +33,8 @@ class AnalysesView : public QWidget {
     void started(const QString& analysis);
 
   private:
+    /// The catalog, each analysis followed by the session's further steps of it.
+    void fill_box();
     void make_form();
     void show_values();
     void show_state();

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "widgets/step_names.h"
+
 namespace microtome {
 namespace {
 
@@ -181,11 +183,12 @@ void SessionDocument::edit_param(const std::string& name, const Json& value) {
         undo_.push(new ParamEdit(*this, params, QStringLiteral("Change ") + QString::fromStdString(name).replace('_', ' ')));
 }
 
-SessionStep SessionDocument::step_of(const std::string& analysis) const {
-    for (const SessionStep& known : session_.steps)
-        if (known.run == analysis) return known;
+SessionStep SessionDocument::step_of(const std::string& name) const {
+    const std::vector<std::string> names = step_names(session_);
+    if (const auto found = std::find(names.begin(), names.end(), name); found != names.end())
+        return session_.steps[static_cast<std::size_t>(found - names.begin())];
     SessionStep made;
-    made.run = analysis, made.prompts = step().prompts, made.use = step().use;
+    made.run = analysis_of(name), made.prompts = step().prompts, made.use = step().use;
     for (std::size_t n = session_.steps.size() + 1;; ++n) {
         made.id = "s" + std::to_string(n);
         if (std::none_of(session_.steps.begin(), session_.steps.end(), [&](const SessionStep& s) { return s.id == made.id; })) return made;
@@ -209,10 +212,10 @@ void SessionDocument::edit_params_of(const std::string& analysis, const Json& pa
     push_step(next, what);
 }
 
-void SessionDocument::keep_step(const std::string& analysis) {
-    const SessionStep next = step_of(analysis);
+void SessionDocument::keep_step(const std::string& name) {
+    const SessionStep next = step_of(name);
     if (std::none_of(session_.steps.begin(), session_.steps.end(), [&](const SessionStep& s) { return s.id == next.id; }))
-        push_step(next, QStringLiteral("Add ") + QString::fromStdString(analysis).replace('-', ' '));
+        push_step(next, QStringLiteral("Add ") + QString::fromStdString(next.run).replace('-', ' '));
 }
 
 void SessionDocument::push_step(const SessionStep& step, const QString& what) {

@@ -23,8 +23,8 @@ class SessionDocument : public QObject {
     void choose_pair(int index);
     /// The step that patches: its parameters are what the sweep form edits.
     const SessionStep& step() const { return session_.steps[step_]; }
-    /// The first step that runs this analysis; one with its defaults, not in the session yet, if there is none.
-    SessionStep step_of(const std::string& analysis) const;
+    /// The step of this name (step_names.h); one with its analysis' defaults, not in the session yet, if there is none.
+    SessionStep step_of(const std::string& name) const;
     QString text(PromptField field) const;
 
     /// Undoable; typing in one field without a pause of a second is one command.

@@ -14,6 +14,7 @@
 
 #include "core/base/files.h"
 #include "widgets/figures/text.h"
+#include "widgets/step_names.h"
 #include "widgets/theme.h"
 
 namespace microtome {
@@ -189,7 +190,7 @@ void MainWindow::open_result(const QString& analysis) {
     ResultView* view = result(analysis.toStdString());
     if (!view) {
         view = new ResultView(workspace_, analysis.toStdString(), this);
-        tabs_->addTab(view, titled(analysis.toStdString()));
+        tabs_->addTab(view, step_title(analysis.toStdString()));
     }
     tabs_->setCurrentWidget(view);
 }

@@ -56,6 +56,8 @@ class MainWindow : public QMainWindow {
     /// What the program starts with: the given thing, or the bundled model with its example.
     void open_first(const QString& what);
     void open_session(const QString& file);
+    /// Every step of the session, one after the other; each has a tab.
+    void run_steps();
     void open_store(const QString& file);
     bool save_session(const QString& file);
     void export_figure_to(const QString& file);
@@ -77,6 +79,15 @@ class MainWindow : public QMainWindow {
     /// The tab of this analysis' results, opened if it is not there.
     void open_result(const QString& analysis);
     ResultView* shown_result() const;
+    /// Result tabs of steps that are not in the session any more.
+    void close_gone_results();
+    void make_step_actions();
+    void make_tab_actions();
+    /// The tab so many further, round the end; the keyboard goes with it.
+    void turn_tab(int by);
+    /// The same for the views of the result in front.
+    void turn_view(int by);
+    void focus_view();
     QDockWidget* make_dock(const char* id, const QString& title, QWidget* widget, Qt::DockWidgetArea area);
     void make_status_bar();
     void make_tool_bar();

@@ -8,6 +8,7 @@
 #include <QPlainTextEdit>
 #include <QVBoxLayout>
 
+#include "analyses/bundled_sessions.h"
 #include "analyses/views/serialize.h"
 #include "widgets/main_window.h"
 #include "widgets/numerics_dialog.h"
@@ -39,6 +40,7 @@ void MainWindow::make_actions() {
             raise_dock(analyses_);
             analyses_->run();
         });
+    make_step_actions();
     QMenu* others = actions_.menu(QStringLiteral("&Analyse"))->addMenu(tr("&All Analyses"));
     for (const auto& [name, summary] : workspace_.engine().analyses()) {
         others
@@ -80,6 +82,10 @@ void MainWindow::make_file_actions() {
             ask({FileChooser::Kind::open_file, tr("Open Session"), tr("Sessions (*.microtome.json *.json)"), {}},
                 [this](const QString& path) { open(path); });
         });
+    QMenu* examples = actions_.menu(QStringLiteral("&File"))->addMenu(tr("Open &Example"));
+    for (const auto& [name, file] : bundled_sessions())
+        examples->addAction(QString::fromStdString(name), this, [this, name] { open(QString::fromStdString(name)); })
+            ->setStatusTip(tr("Open this session"));
     actions_.add({"file.open_store", menu, tr("Open &Activations…"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_O),
                   tr("Look into an activation store, as microtome cache writes it")},
                  [this] {
@@ -159,6 +165,7 @@ void MainWindow::make_view_actions() {
         actions_.adopt(dock->toggleViewAction(), {id.constData(), menu, {}, {}, tr("Show or hide %1").arg(dock->windowTitle())});
     }
     make_matrix_actions();
+    make_tab_actions();
     actions_.add(
         {"view.table", menu, tr("Show as &Table"), QKeySequence(Qt::CTRL | Qt::Key_T), tr("Read the matrix as a table of numbers"), true},
         [this] {
@@ -184,7 +191,8 @@ void MainWindow::make_help_actions() {
         [this] {
             show_text(tr("Keyboard Shortcuts"),
                       actions_.shortcuts_text() +
-                          tr("\n\nIn a matrix\nArrows, Home, End, Page Up, Page Down\tmove the current cell\nSpace, Shift+click\tpin or "
+                          tr("\n\nIn a matrix\nArrows, Home, End, Page Up, Page Down\tmove the current cell\nEnter\tpatch that cell, in "
+                             "the patching map\nSpace, Shift+click\tpin or "
                              "unpin a cell\n"
                              "Ctrl+wheel\tzoom\nDrag, wheel\tmove the visible part when zoomed\nEsc\tclear the pins, while no job runs"));
         });

@@ -5,7 +5,9 @@
 #include <QMenu>
 #include <QMimeData>
 #include <QStatusBar>
+#include <algorithm>
 
+#include "analyses/bundled_sessions.h"
 #include "analyses/views/serialize.h"
 #include "core/base/files.h"
 #include "widgets/figures/export.h"
@@ -26,6 +28,13 @@ bool is_store(const QString& path) {
     return (path.endsWith(QStringLiteral(".h5")) || path.endsWith(QStringLiteral(".h5.part"))) && !QFileInfo(path).isDir();
 }
 
+/// Such a session is saved elsewhere.
+bool comes_with_the_program(const QString& session) {
+    const auto bundled = bundled_sessions();
+    return std::any_of(bundled.begin(), bundled.end(),
+                       [&](const auto& known) { return QFileInfo(session) == QFileInfo(QString::fromStdString(known.second.string())); });
+}
+
 bool is_session(const QString& path) {
     return path.endsWith(QStringLiteral(".json")) && !QFileInfo(path).isDir();
 }
@@ -43,6 +52,10 @@ void MainWindow::open(const QString& what) {
     }
     if (is_store(what)) {
         open_store(QFileInfo(what).absoluteFilePath());
+        return;
+    }
+    if (const auto session = bundled_session(what.toStdString()); !session.empty()) {
+        open_session(QString::fromStdString(session.string()));
         return;
     }
     const bool path = what.contains(QLatin1Char('/')) && QFileInfo::exists(what);  // else a name
@@ -71,8 +84,9 @@ void MainWindow::open_session(const QString& file) {
         SessionFile session = read_session(file.toStdString());
         const Json views = session.views;
         workspace_.load_session(std::move(session));
-        file_ = QFileInfo(file).absoluteFilePath();
-        remember(file_);
+        file_ = comes_with_the_program(file) ? QString() : QFileInfo(file).absoluteFilePath();
+        if (!file_.isEmpty()) remember(file_);
+        close_gone_results();
         restore_views(views);
         show_title();
     } catch (const Error& error) {
@@ -217,7 +231,7 @@ QString MainWindow::script_text() {
     const std::string analysis = view ? view->analysis() : "activation-patching";
     const QString json = QString::fromStdString(to_json(workspace_.script(analysis)).dump(1));
     return QStringLiteral("cat > %2.microtome.json <<'END_OF_SESSION'\n%1\nEND_OF_SESSION\nmicrotome run %2.microtome.json --out %2\n")
-        .arg(json, view ? QString::fromStdString(analysis) : QStringLiteral("patching"));
+        .arg(json, view ? QString::fromStdString(analysis).replace(QLatin1Char('#'), QLatin1Char('-')) : QStringLiteral("patching"));
 }
 
 void MainWindow::remember(const QString& file) {

@@ -5,7 +5,7 @@
 #include <tuple>
 #include <utility>
 
-#include "widgets/field_form.h"
+#include "widgets/step_names.h"
 
 namespace microtome {
 namespace {
@@ -197,7 +197,7 @@ bool Workspace::run_analysis(const std::string& analysis) {
     refresh_tokens();
     if (!model_) return false;
     document_.keep_step(analysis);
-    run(titled(analysis), request_for(analysis), results_[analysis],
+    run(step_title(analysis), request_for(analysis), results_[analysis],
         [this, name = QString::fromStdString(analysis)] { Q_EMIT result_changed(name); });
     return true;
 }

@@ -53,7 +53,7 @@ class Workspace : public QObject {
     const ShownResult& patching() const { return patching_; }
     const ShownResult& attention(Side side) const { return side == Side::corrupt ? corrupt_attention_ : clean_attention_; }
     const ShownResult& head_scores() const { return head_scores_; }
-    /// The newest result of any other analysis of the catalog.
+    /// The newest result of any other step (step_names.h).
     const ShownResult& result(const std::string& analysis) const;
     /// It was computed for other prompts or parameters than those now in the session.
     bool is_stale(const std::string& analysis) const;
@@ -76,7 +76,8 @@ class Workspace : public QObject {
     bool run_patching();
     /// The detectors' scores of every head, on repeated random tokens or on the session's clean prompts.
     void run_head_scores(const Json& params, bool on_prompts);
-    /// Runs the session's step of this analysis (it joins the session if it is not there yet). False without a model.
+    /// Runs the session's step of this name, as of the others below (step_names.h); it joins the session if it is not there yet. False
+    /// without a model.
     bool run_analysis(const std::string& analysis);
     void cancel();
     /// The step of this analysis alone, as a session: what "Copy as script" gives.
@@ -119,7 +120,7 @@ class Workspace : public QObject {
     QString model_error_;
     PromptState prompts_;
     ShownResult patching_, clean_attention_, corrupt_attention_, head_scores_;
-    std::map<std::string, ShownResult> results_;          // by analysis; entries stay where they are
+    std::map<std::string, ShownResult> results_;          // by the steps' names; entries stay where they are
     std::list<std::pair<std::string, RunRecord>> cache_;  // newest first
     QTimer typing_;
     SessionModel opened_;  // what model_ was opened as
