@@ -13,7 +13,7 @@ TORCH_ROOT=""       # set by setup_torch: the folder with lib/libtorch_cpu.so
 SETUP_BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config ccache ca-certificates python3 python3-venv
     qt6-base-dev qt6-svg-dev libqcustomplot-dev libhdf5-dev zlib1g-dev libeigen3-dev nlohmann-json3-dev libcli11-dev
     libpcre2-dev libicu-dev libssl-dev libcurl4-openssl-dev fonts-dejavu-core)
-SETUP_TEST_PACKAGES=(hdf5-tools python3-h5py)
+SETUP_TEST_PACKAGES=(hdf5-tools python3-h5py libopenmpi-dev)
 
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s\n' "$*" >&2; }

@@ -8,6 +8,7 @@ SOURCES = (".h", ".cpp", ".inc", ".cu")
 TORCH = re.compile(r"^(ATen|c10|torch|caffe2)/")
 QT = re.compile(r"^(Qt[A-Z]\w*/)?Q[A-Za-z]\w*$|^qt|^qcustomplot\.h$")
 HDF5 = re.compile(r"^(hdf5|H5)[\w]*\.h$")
+MPI = re.compile(r"^mpi\.h$")
 CUDA = re.compile(r"^(cuda|cublas|cudnn|nccl)[\w]*\.h$")
 TORCH_FREE = ("core/base/", "core/text/", "core/worlds/", "core/hub/", "hooks/store/", "hooks/expression/", "analyses/views/", "analyses/files/", "analyses/fields/", "widgets/", "app/gui/")
 HDF5_FOLDERS = ("hooks/store/", "analyses/views/")
@@ -55,6 +56,8 @@ def check_include(root, name_of_file, name, quoted):
         return f"<{name}>: Qt belongs to widgets, app and tests"
     if HDF5.match(name) and not file.startswith(HDF5_FOLDERS):
         return f"<{name}>: HDF5 belongs to hooks/store and analyses/views"
+    if MPI.match(name) and not file.startswith("core/mpi/"):
+        return f"<{name}>: MPI belongs to core/mpi, which programs load when mpirun started them"
     if CUDA.match(name) and not file.startswith("core/"):
         return f"<{name}>: CUDA belongs to core"
     return None

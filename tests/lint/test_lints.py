@@ -65,7 +65,7 @@ class Layers(Tree):
         self.assertEqual(len(errors), 2, errors)
 
     def test_libraries_out_of_place(self):
-        for file, line in (("core/a.cpp", "#include <QString>"), ("analyses/a.cpp", "#include <hdf5.h>"), ("hooks/a.cpp", "#include <cuda_runtime.h>"),
+        for file, line in (("core/a.cpp", "#include <QString>"), ("analyses/a.cpp", "#include <hdf5.h>"), ("hooks/a.cpp", "#include <cuda_runtime.h>"), ("core/base/ranks.cpp", "#include <mpi.h>"),
                            ("hooks/b.cpp", "#include <torch/torch.h>"), ("core/kernels/x.cu", "#include <ATen/ATen.h>"), ("core/c.cpp", '#include "none.h"')):
             with self.subTest(file=file), tempfile.TemporaryDirectory() as folder:
                 self.root = Path(folder)
