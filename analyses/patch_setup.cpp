@@ -22,6 +22,7 @@ PatchSetup set_up_patching(const Session& session, const std::vector<PromptPair>
     setup.sweep.cells = setup.map.cells;
     setup.sweep.places = setup.map.layout.places;
     setup.sweep.metric = metric;
+    setup.sweep.ranks = session.impl().ranks;
     setup.sweep.source_is_clean = denoise;
     return setup;
 }

@@ -168,6 +168,7 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
     for (const SenderSet& set : senders) sweep.senders.push_back(set.nodes);
     Edits always = edits_for(session, prompts);
     if (!always.empty()) sweep.always = &always;
+    sweep.ranks = session.impl().ranks;
     const bool clean = params.base == "clean";
     Result result;
     result.effect = empty_grid(config, metric, params.prompts.size() > 1 && !metric.recovery);

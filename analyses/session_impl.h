@@ -11,6 +11,8 @@
 
 namespace microtome {
 
+class Ranks;
+
 struct Session::Impl {
     ModelOptions options;
     ModelFacts facts;
@@ -19,6 +21,7 @@ struct Session::Impl {
     std::string tokenizer_sha256;
     std::vector<Intervention> interventions;
     std::vector<PromptPair> named;  // prompts that interventions can take values from
+    Ranks* ranks = nullptr;         // other processes that do the same work
     int threads = 0;
     double load_seconds = 0;
     std::string device_note;

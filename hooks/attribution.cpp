@@ -4,10 +4,12 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/kernels/attribution_sweep.h"
 #include "hooks/recorder.h"
+#include "hooks/shared_parts.h"
 #include "hooks/sweep/patch_runs.h"
 
 namespace microtome {
@@ -48,19 +50,22 @@ class Attribution {
 
     AttributionOutcome run(Progress& progress) {
         const auto passes = gradient_passes(sites_of(sweep_));
-        const auto total = static_cast<std::int64_t>(passes.size() * runs_.groups.size());
+        const std::size_t parts = passes.size() * runs_.groups.size();
         std::int64_t done = 0;
-        for (const PatchGroup& group : runs_.groups)
-            for (const auto& refs : passes) {
-                progress.check();
-                add(group, refs);
-                progress.step(++done, total, "backward passes");
-            }
+        const auto run_pass = [&](std::size_t part) -> std::optional<PartValues> {
+            return changes_by(runs_.groups[part / passes.size()], passes[part % passes.size()]);
+        };
+        const bool whole = share_parts(sweep_.ranks, parts, progress, run_pass, [&](const PartValues& part) {
+            for (const CellValue& change : part.values) out_.changes[change.cell][change.pair] += change.value;
+            progress.step(++done, static_cast<std::int64_t>(parts), "backward passes");
+        });
+        if (!whole) throw Cancelled();
+        share_numbers(sweep_.ranks, out_.changes);
         return std::move(out_);
     }
 
   private:
-    void add(const PatchGroup& group, const std::vector<SiteRef>& refs) {
+    PartValues changes_by(const PatchGroup& group, const std::vector<SiteRef>& refs) {
         Recorder recorder(refs, true);
         backward(group, recorder);
         c10::AutoGradMode without_gradients(false);
@@ -74,16 +79,18 @@ class Attribution {
             sites.push_back({group.values.at(site_key(ref)), base, gradient, summed_axes(ref, base)});
         }
         const std::vector<Tensor> products = attribution_sweep(sites);
-        for (std::size_t i = 0; i < reached.size(); ++i) add(group, reached[i], products[i].to(at::kCPU));
+        PartValues out;
+        for (std::size_t i = 0; i < reached.size(); ++i) add(group, reached[i], products[i].to(at::kCPU), out.values);
+        return out;
     }
 
-    void add(const PatchGroup& group, SiteRef ref, const Tensor& product) {
+    void add(const PatchGroup& group, SiteRef ref, const Tensor& product, std::vector<CellValue>& changes) const {
         for (std::size_t cell = 0; cell < sweep_.cells.size(); ++cell)
             for (const PatchSlice& slice : sweep_.cells[cell])
                 if (slice.ref == ref)
                     for (std::size_t i = 0; i < group.pairs.size(); ++i)
-                        out_.changes[cell][group.pairs[i]] +=
-                            slice_sum(product.select(0, static_cast<std::int64_t>(i)), slice, sweep_, group.pairs[i]);
+                        changes.push_back({cell, group.pairs[i],
+                                           slice_sum(product.select(0, static_cast<std::int64_t>(i)), slice, sweep_, group.pairs[i])});
     }
 
     // The sum of the pairs' metrics: each depends on its own row alone, so rows keep their own gradients.

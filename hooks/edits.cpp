@@ -147,6 +147,10 @@ Tensor Edits::see(SiteRef ref, Tensor x) {
     return x;
 }
 
+void Edits::add_fired(const std::vector<std::int64_t>& elsewhere) {
+    for (std::size_t i = 0; i < fired_.size() && i < elsewhere.size(); ++i) fired_[i] += elsewhere[i];
+}
+
 void Edits::check_fired() const {
     for (std::size_t i = 0; i < edits_.size(); ++i)
         if (fired_[i] == 0)

@@ -62,6 +62,9 @@ class Edits : public SiteHandler {
     bool wants(SiteRef ref) const override;
     Tensor see(SiteRef ref, Tensor x) override;
     void check_fired() const;
+    /// How often each has fired; and those of another process that ran a part of the prompts.
+    const std::vector<std::int64_t>& fired() const { return fired_; }
+    void add_fired(const std::vector<std::int64_t>& elsewhere);
     bool empty() const { return edits_.empty(); }
 
   private:

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/kept_heap.h"
 #include "hooks/recorder.h"
+#include "hooks/shared_parts.h"
 #include "hooks/sweep/patch_runs.h"
 
 namespace microtome {
@@ -77,15 +80,14 @@ class Loop {
         for (const PatchPair& pair : sweep_.pairs) longest = std::max(longest, pair.base.size());
         std::size_t rows = std::max<std::size_t>(1, static_cast<std::size_t>(sweep_.batch_tokens) / longest),
                     step = std::max<std::size_t>(1, rows / pairs);
-        auto total = static_cast<std::int64_t>(sweep_.cells.size());
-        for (std::size_t first = 0; first < sweep_.cells.size() && !progress.stopped(); first += step) {
-            std::size_t last = std::min(first + step, sweep_.cells.size());
-            if (!run_cells(first, last, rows, progress)) break;
-            progress.step(static_cast<std::int64_t>(last), total, "cells");
-            std::vector<std::size_t> finished;
-            for (std::size_t cell = first; cell < last; ++cell) finished.push_back(cell);
-            if (on_cells) on_cells(out_, finished);
-        }
+        share_cells(
+            sweep_.ranks, out_, step, "cells", progress,
+            [&](std::size_t first, std::size_t last) { return run_cells(first, last, rows, progress); },
+            [&](const PatchOutcome& outcome, std::size_t first, std::size_t last) {
+                std::vector<std::size_t> finished(last - first);
+                std::iota(finished.begin(), finished.end(), first);
+                if (on_cells) on_cells(outcome, finished);
+            });
         return std::move(out_);
     }
 
@@ -96,8 +98,9 @@ class Loop {
                            [&](const PatchSlice& slice) { return changed_positions(sweep_, group, slice, row.pair).empty(); });
     }
 
-    // False if it was stopped before these cells were finished.
-    bool run_cells(std::size_t first, std::size_t last, std::size_t most_rows, const Progress& progress) {
+    // None if it was stopped before these cells were finished.
+    std::optional<PartValues> run_cells(std::size_t first, std::size_t last, std::size_t most_rows, const Progress& progress) {
+        PartValues out;
         std::vector<std::vector<double>> values(last - first, std::vector<double>(sweep_.pairs.size()));
         for (const PatchGroup& group : runs_.groups) {
             std::map<std::size_t, std::vector<Row>> batches;
@@ -111,14 +114,15 @@ class Loop {
                 }
             for (const auto& [kind, rows] : batches)
                 for (std::size_t at = 0; at < rows.size(); at += most_rows) {
-                    if (progress.stopped()) return false;
+                    if (progress.stopped()) return {};
                     std::vector<Row> part(rows.begin() + static_cast<std::ptrdiff_t>(at),
                                           rows.begin() + static_cast<std::ptrdiff_t>(std::min(at + most_rows, rows.size())));
                     run_rows(group, part, values, first);
+                    out.rows += static_cast<std::int64_t>(part.size());
                 }
         }
-        for (std::size_t cell = first; cell < last; ++cell) out_.values[cell] = std::move(values[cell - first]);
-        return true;
+        for (std::size_t cell = first; cell < last; ++cell) out.add(cell, values[cell - first]);
+        return out;
     }
 
     void run_rows(const PatchGroup& group, const std::vector<Row>& rows, std::vector<std::vector<double>>& values, std::size_t first) {
@@ -137,7 +141,6 @@ class Loop {
         MetricBatch reading(sweep_.metric, asked, ids.size(1));
         auto measured = numbers_of(reading(logits_at(model_, ids, &chain, reading.positions())));
         for (std::size_t i = 0; i < rows.size(); ++i) values[rows[i].cell - first][group.pairs[rows[i].pair]] = measured[i];
-        out_.forward_rows += static_cast<std::int64_t>(rows.size());
     }
 
     const Transformer& model_;

@@ -14,6 +14,8 @@
 
 namespace microtome {
 
+class Ranks;
+
 /// Two prompts of equal length: `base` is run and changed, `source` lends its activations.
 struct PatchPair {
     std::vector<std::int64_t> base, source;
@@ -47,6 +49,7 @@ struct PatchSweep {
     PatchValue replace = PatchValue::source;
     std::vector<std::vector<std::int64_t>> reference{};  // prompts of `mean` and `resample`
     std::uint64_t seed = 0;                              // of `resample`
+    Ranks* ranks = nullptr;  // other processes that run the same sweep: batches are shared out, results are equal
 };
 
 struct PatchOutcome {

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/kept_heap.h"
 #include "hooks/recorder.h"
+#include "hooks/shared_parts.h"
 
 namespace microtome {
 namespace {
@@ -108,13 +110,10 @@ class Loop {
         std::size_t longest = 0;
         for (const PatchPair& pair : sweep_.pairs) longest = std::max(longest, pair.base.size());
         std::size_t rows = std::max<std::size_t>(1, static_cast<std::size_t>(sweep_.batch_tokens) / longest),
-                    step = std::max<std::size_t>(1, rows / sweep_.pairs.size()), n = sweep_.senders.size();
-        for (std::size_t first = 0; first < n && !progress.stopped(); first += step) {
-            std::size_t last = std::min(first + step, n);
-            if (!run_senders(first, last, rows, progress)) break;
-            progress.step(static_cast<std::int64_t>(last), static_cast<std::int64_t>(n), "senders");
-            if (on_senders) on_senders(out_, first, last);
-        }
+                    step = std::max<std::size_t>(1, rows / sweep_.pairs.size());
+        share_cells(
+            sweep_.ranks, out_, step, "senders", progress,
+            [&](std::size_t first, std::size_t last) { return run_senders(first, last, rows, progress); }, on_senders);
         return std::move(out_);
     }
 
@@ -180,8 +179,9 @@ class Loop {
         return false;
     }
 
-    // False if it was stopped before these senders were finished.
-    bool run_senders(std::size_t first, std::size_t last, std::size_t most_rows, const Progress& progress) {
+    // None if it was stopped before these senders were finished.
+    std::optional<PartValues> run_senders(std::size_t first, std::size_t last, std::size_t most_rows, const Progress& progress) {
+        PartValues out;
         std::vector<std::vector<double>> values(last - first, out_.base);
         for (const Group& group : groups_) {
             std::vector<Row> rows;
@@ -189,14 +189,15 @@ class Loop {
                 if (reaches_any(sweep_.senders[sender]))
                     for (std::size_t pair = 0; pair < group.pairs.size(); ++pair) rows.push_back({sender, pair});
             for (std::size_t at = 0; at < rows.size(); at += most_rows) {
-                if (progress.stopped()) return false;
+                if (progress.stopped()) return {};
                 std::vector<Row> part(rows.begin() + static_cast<std::ptrdiff_t>(at),
                                       rows.begin() + static_cast<std::ptrdiff_t>(std::min(at + most_rows, rows.size())));
                 run_rows(group, part, values, first);
+                out.rows += 2 * static_cast<std::int64_t>(part.size());
             }
         }
-        for (std::size_t sender = first; sender < last; ++sender) out_.values[sender] = std::move(values[sender - first]);
-        return true;
+        for (std::size_t sender = first; sender < last; ++sender) out.add(sender, values[sender - first]);
+        return out;
     }
 
     void run_rows(const Group& group, const std::vector<Row>& rows, std::vector<std::vector<double>>& values, std::size_t first) {
@@ -219,7 +220,6 @@ class Loop {
         MetricBatch reading(sweep_.metric, asked(pairs), ids.size(1));
         auto measured = numbers_of(reading(logits_at(model_, ids, &third, reading.positions())));
         for (std::size_t i = 0; i < rows.size(); ++i) values[rows[i].sender - first][pairs[i]] = measured[i];
-        out_.forward_rows += 2 * static_cast<std::int64_t>(rows.size());
     }
 
     const Transformer& model_;

@@ -31,6 +31,7 @@ struct PathSweep {
     bool source_is_clean = false;
     Edits* always = nullptr;           // interventions that hold in every run; a pair is a prompt
     std::int64_t batch_tokens = 4096;  // rows × length of one forward pass, at most (but at least one row)
+    Ranks* ranks = nullptr;            // other processes that run the same sweep
 };
 
 /// Is there a way from what `sender` puts out to the input of `receiver` that passes no other head?

@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/kept_heap.h"
+#include "hooks/shared_parts.h"
 #include "hooks/sweep/columns.h"
 #include "hooks/sweep/wavefront.h"
 
@@ -55,12 +56,16 @@ class Sweep {
         finish(finished, progress, on_cells);
         std::vector<SweepBase> bases;
         for (std::size_t g = 0; g < runs_.groups.size(); ++g) bases.emplace_back(model_, sweep_, runs_.groups[g], read_[g]);
-        for (auto [group, chunk] : order()) {
+        const auto chunks = order();
+        const auto run_chunk = [&](std::size_t part) -> std::optional<PartValues> {
+            const auto [group, chunk] = chunks[part];
             Wavefront wave(bases[group], chunks_[group][chunk]);
-            if (progress.stopped() || !wave.run(progress)) break;
-            ++out_.chunks;
-            finish(measure(bases[group], wave), progress, on_cells);
-        }
+            if (!wave.run(progress)) return {};
+            return measure(bases[group], wave);
+        };
+        const bool whole = share_parts(sweep_.ranks, chunks.size(), progress, run_chunk,
+                                       [&](const PartValues& part) { finish(take(part), progress, on_cells); });
+        if (whole) share_outcome(sweep_.ranks, out_);
         return std::move(out_);
     }
 
@@ -84,12 +89,25 @@ class Sweep {
         if (on_cells && !cells.empty()) on_cells(out_, cells);
     }
 
-    // The metric of a chunk's rows; which cells that finishes.
-    std::vector<std::size_t> measure(const SweepBase& base, Wavefront& wave) {
-        std::vector<std::size_t> rows, finished;
+    // The rows of a chunk; which cells that finishes.
+    std::vector<std::size_t> take(const PartValues& part) {
+        std::vector<std::size_t> finished;
+        ++out_.chunks;
+        out_.forward_rows += part.rows;
+        for (const CellValue& value : part.values) {
+            pending_[value.cell][value.pair] = value.value;
+            if (--left_[value.cell] == 0) finished.push_back(value.cell);
+        }
+        std::sort(finished.begin(), finished.end());
+        return finished;
+    }
+
+    // The metric of a chunk's rows.
+    PartValues measure(const SweepBase& base, Wavefront& wave) const {
+        std::vector<std::size_t> rows;
         for (std::size_t i = 0; i < wave.rows().size(); ++i)
             if (!wave.rows()[i].twin) rows.push_back(i);
-        out_.forward_rows += static_cast<std::int64_t>(rows.size());
+        PartValues out{static_cast<std::int64_t>(rows.size()), {}};
         std::size_t reads = 1;
         for (const auto& read : base.read) reads = std::max(reads, read.size());
         bool whole = !narrow_ || wave.tap().wants({Site::unembed_out, -1});
@@ -102,15 +120,13 @@ class Sweep {
             auto values = measure(base, wave, part, whole);
             for (std::size_t i = 0; i < part.size(); ++i) {
                 const SweepRow& row = wave.rows()[part[i]];
-                pending_[row.cell][base.group.pairs[row.pair]] = values[i];
-                if (--left_[row.cell] == 0) finished.push_back(row.cell);
+                out.values.push_back({row.cell, base.group.pairs[row.pair], values[i]});
             }
         }
-        std::sort(finished.begin(), finished.end());
-        return finished;
+        return out;
     }
 
-    std::vector<double> measure(const SweepBase& base, Wavefront& wave, std::vector<std::size_t> rows, bool whole) {
+    std::vector<double> measure(const SweepBase& base, Wavefront& wave, const std::vector<std::size_t>& rows, bool whole) const {
         const std::vector<Question>& questions = whole ? runs_.questions : narrow_->questions;
         std::vector<const Question*> asked;
         for (std::size_t row : rows) asked.push_back(&questions[base.group.pairs[wave.rows()[row].pair]]);
