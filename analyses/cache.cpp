@@ -62,18 +62,19 @@ CacheEstimate write_cache(Session& session, const CacheRequest& request, Progres
     c10::AutoGradMode without_gradients(false);
     const KeptHeap heap;
     const CachePlan plan = plan_cache(session, request);
+    Edits edits = edits_for(session, plan.tokens);
+    const StoreWork work{
+        session.impl().ranks, plan.sites, plan.batches, plan.prompts, plan.ids, edits, [&](std::size_t first, std::size_t last) {
+            return run_batch(session, plan, first, last, edits);
+        }};
+    if (lend_batches(work)) return plan.estimate;
     if (request.compress == 0) check_room_for_store(request.out, plan.estimate.bytes);
     StoreIdentity identity = store_identity(session);
     identity.positions = request.positions;
     StoreWriter writer(request.out, identity, plan.sites,
                        {request.resume, request.compress, plan.sizes, stops_of(plan.batches), request.flush_every});
     writer.check_prompts(plan.prompts);
-    Edits edits = edits_for(session, plan.tokens);
-    const std::uint64_t done = writer.prompts_done();
-    write_batches(
-        writer, plan.sites, plan.batches, plan.ids,
-        [&](std::size_t first, std::size_t last) { return run_batch(session, plan, first, last, edits); }, progress);
-    if (done < plan.prompts.size()) edits.check_fired();
+    write_batches(writer, work, progress);
     writer.finish();
     return plan.estimate;
 }

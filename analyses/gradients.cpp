@@ -88,7 +88,7 @@ class Backward {
   public:
     Backward(Session& session, Plan& plan) : model_(session.impl().model), plan_(plan), edits_(edits_for(session, plan.tokens)) {}
 
-    const Edits& edits() const { return edits_; }
+    Edits& edits() { return edits_; }
 
     StoreBatch operator()(std::size_t first, std::size_t last) {
         std::vector<const Question*> asked;
@@ -167,6 +167,9 @@ GradientOutcome write_gradients(Session& session, const GradientRequest& request
     if (request.compress < 0 || request.compress > 9) throw Error("--compress", "0 (off) to 9", std::to_string(request.compress));
     Plan plan = plan_gradients(session, request);
     Backward backward(session, plan);
+    const StoreWork work{session.impl().ranks, plan.sites, plan.batches, plan.prompts, plan.ids, backward.edits(), std::ref(backward)};
+    GradientOutcome outcome{plan.sizes.prompts, plan.sizes.tokens, plan.refs.size()};
+    if (lend_batches(work)) return outcome;
     if (request.compress == 0) check_room_for_store(request.out, store_bytes(plan.sites, plan.sizes));
     StoreIdentity identity = store_identity(session);
     identity.metric = plan.metric.name;
@@ -174,11 +177,10 @@ GradientOutcome write_gradients(Session& session, const GradientRequest& request
     StoreWriter writer(request.out, identity, plan.sites,
                        {request.resume, request.compress, plan.sizes, stops_of(plan.batches), request.flush_every});
     writer.check_prompts(plan.prompts);
-    const std::uint64_t done = writer.prompts_done();
-    write_batches(writer, plan.sites, plan.batches, plan.ids, std::ref(backward), progress);
-    if (done < plan.prompts.size()) backward.edits().check_fired();
+    write_batches(writer, work, progress);
     writer.finish();
-    return {plan.sizes.prompts, plan.sizes.tokens, plan.refs.size(), mean_metric(request.out)};
+    outcome.metric = mean_metric(request.out);
+    return outcome;
 }
 
 }  // namespace microtome
