@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "analyses/files/prompts.h"
+#include "analyses/shared_work.h"
 #include "analyses/views/serialize.h"
 #include "app/commands/cli.h"
 #include "app/commands/strongest.h"
@@ -123,7 +124,9 @@ void run(const Options& options, const Common& common) {
     request.interventions = interventions_of(options.interventions);
     auto session = Session::open(common.model);
     TerminalProgress progress(common.quiet);
+    share_work(*session, common.ranks.get());
     RunRecord record = run_analysis(*session, request, progress);
+    if (common.ranks) record.manifest["processes"] = common.ranks->size();
     finish_run(record, common);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "analyses/files/prompt_filter.h"
+#include "analyses/shared_work.h"
 #include "app/commands/cli.h"
 #include "core/base/error.h"
 
@@ -61,6 +62,7 @@ void run(const Options& options, const Common& common) {
     auto interventions = interventions_of(options.interventions);
     auto session = Session::open(common.model);
     session->set_interventions(interventions, named_prompts(request.prompts));
+    share_work(*session, common.ranks.get());
     const CacheEstimate plan = estimate_cache(*session, request);
     if (options.estimate && !common.json) return print_estimate(plan);
     message(common, summary_of(plan, request));

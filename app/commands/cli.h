@@ -4,10 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "analyses/runner.h"
+#include "core/base/ranks.h"
 
 namespace microtome {
 
@@ -21,6 +23,8 @@ struct Common {
     bool json = false, quiet = false;
     bool download = false;             // a model that is not on this computer is fetched first
     std::vector<std::string> command;  // as typed
+    std::unique_ptr<Ranks> ranks;      // other processes that mpirun started with this one
+    bool leads() const { return !ranks || ranks->leader(); }
 };
 
 /// A bar with rate and time left on stderr when that is a terminal; a line every ten seconds when it is not.
@@ -50,6 +54,12 @@ void add_output_options(CLI::App& command, Common& common);
 void add_download_option(CLI::App& command, Common& common);
 /// Fetches a model that no bundled name, folder or whole snapshot is.
 void download_if_missing(const std::string& model, const Common& common);
+
+/// In a process of several, once the command line is read: an Error unless the command shares its work; threads of this process; rank 0
+/// alone writes and talks.
+void prepare_rank(const std::string& command, Common& common);
+/// Another rank than 0 has failed: rank 0 is told, and this waits until the job is ended.
+void fail_rank(Common& common, const Error& error, bool internal = false);
 
 /// --intervene, for commands that run the model.
 void add_intervention_option(CLI::App& command, std::vector<std::string>& interventions);

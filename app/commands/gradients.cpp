@@ -1,6 +1,7 @@
 // microtome gradients --model M --pairs FILE --sites PATTERNS --metric logit_diff --out grads.h5
 #include "analyses/gradients.h"
 
+#include "analyses/shared_work.h"
 #include "app/commands/cli.h"
 #include "core/base/error.h"
 
@@ -28,6 +29,7 @@ void run(const Options& options, const Common& common) {
     auto interventions = interventions_of(options.interventions);
     auto session = Session::open(common.model);
     session->set_interventions(interventions, request.pairs);
+    share_work(*session, common.ranks.get());
     TerminalProgress progress(common.quiet);
     GradientOutcome out = write_gradients(*session, request, progress);
     std::string name = request.metric_expr.empty() ? request.metric : request.metric_expr;
