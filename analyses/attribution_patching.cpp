@@ -191,12 +191,18 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
     sweep.batch_tokens = params.batch_tokens;
     if (!always.empty()) sweep.always = &always;
     const AttributionOutcome found = attribute_patches(model, sweep, progress);
+    const bool whole = found.pairs.size() == sweep.pairs.size();
     const Prediction prediction{found,
                                 layout,
                                 metric,
                                 {denoise ? found.source : found.base, denoise ? found.base : found.source, metric.recovery},
-                                pairs_of_cells(sweep)};
+                                whole ? pairs_of_cells(sweep) : only(pairs_of_cells(sweep), found.pairs)};
     Result result;
+    if (!whole) {
+        result.complete = false;
+        result.warnings.push_back("stopped: the map is of " + std::to_string(found.pairs.size()) + " of " +
+                                  std::to_string(sweep.pairs.size()) + " pairs, and was not audited");
+    }
     predict(prediction, {params.resamples, params.seed}, progress, result);
     if (!layout.note.empty()) result.warnings.push_back(layout.note);
     if (layout.by_role) result.stamps.emplace_back("positions_by", "role");
@@ -206,7 +212,7 @@ Result run(Session& session, const Params& params, RunProgress& progress) {
         result.pairs = pair_table(params.prompts, scale, metric.recovery ? "logit difference" : metric.unit);
         result.summary.emplace_back("pairs", static_cast<double>(params.prompts.size()));
     }
-    if (params.audit > 0) run_audit(model, sweep, prediction, params, progress, result);
+    if (params.audit > 0 && whole) run_audit(model, sweep, prediction, params, progress, result);
     always.check_fired();
     warn_of_weak_pairs(params.prompts, scale, metric, result.warnings);
     return result;

@@ -77,6 +77,11 @@ CellPairs pairs_of_cells(const PatchSweep& sweep) {
     return out;
 }
 
+CellPairs only(CellPairs who, const std::vector<std::size_t>& pairs) {
+    for (auto& set : who.sets) std::erase_if(set, [&](std::size_t pair) { return !std::binary_search(pairs.begin(), pairs.end(), pair); });
+    return who;
+}
+
 CellPairs all_pairs(std::size_t pairs, std::size_t cells) {
     CellPairs out{{std::vector<std::size_t>(pairs)}, std::vector<std::size_t>(cells, 0)};
     std::iota(out.sets[0].begin(), out.sets[0].end(), std::size_t{0});

@@ -23,6 +23,8 @@ struct CellPairs {
     const std::vector<std::size_t>& at(std::size_t cell) const { return sets[of[cell]]; }
 };
 CellPairs pairs_of_cells(const PatchSweep& sweep);
+/// Of each cell's pairs those that are among `pairs` (ascending).
+CellPairs only(CellPairs who, const std::vector<std::size_t>& pairs);
 /// All pairs for every cell.
 CellPairs all_pairs(std::size_t pairs, std::size_t cells);
 

@@ -51,16 +51,20 @@ class Attribution {
     AttributionOutcome run(Progress& progress) {
         const auto passes = gradient_passes(sites_of(sweep_));
         const std::size_t parts = passes.size() * runs_.groups.size();
-        std::int64_t done = 0;
+        std::size_t done = 0;
         const auto run_pass = [&](std::size_t part) -> std::optional<PartValues> {
             return changes_by(runs_.groups[part / passes.size()], passes[part % passes.size()]);
         };
         const bool whole = share_parts(sweep_.ranks, parts, progress, run_pass, [&](const PartValues& part) {
             for (const CellValue& change : part.values) out_.changes[change.cell][change.pair] += change.value;
-            progress.step(++done, static_cast<std::int64_t>(parts), "backward passes");
+            progress.step(static_cast<std::int64_t>(++done), static_cast<std::int64_t>(parts), "backward passes");
         });
-        if (!whole) throw Cancelled();
-        share_numbers(sweep_.ranks, out_.changes);
+        const std::size_t groups = done / passes.size();  // parts come in order, so these are whole
+        if (!whole && (groups == 0 || (sweep_.ranks && sweep_.ranks->size() > 1))) throw Cancelled();
+        for (std::size_t g = 0; g < groups; ++g)
+            out_.pairs.insert(out_.pairs.end(), runs_.groups[g].pairs.begin(), runs_.groups[g].pairs.end());
+        std::sort(out_.pairs.begin(), out_.pairs.end());
+        if (whole) share_numbers(sweep_.ranks, out_.changes);
         return std::move(out_);
     }
 

@@ -87,6 +87,22 @@ Tensor difference(const Transformer& model, const PatchPair& pair, SiteRef ref) 
     return (source.at(ref) - base.at(ref)).nan_to_num(0.0, 0.0, 0.0);
 }
 
+// Asks to stop after so many steps.
+class StopAfter : public Progress {
+  public:
+    explicit StopAfter(int steps) : StopAfter(steps, {}) {}
+    void step(std::int64_t, std::int64_t, std::string_view) override {
+        if (--steps_ == 0) source_.request_stop();
+    }
+
+  private:
+    StopAfter(int steps, std::stop_source source) : Progress(source.get_token()), source_(std::move(source)), steps_(steps) {
+        if (steps == 0) source_.request_stop();
+    }
+    std::stop_source source_;
+    int steps_;
+};
+
 }  // namespace
 
 class TestAttribution : public QObject {
@@ -143,6 +159,23 @@ class TestAttribution : public QObject {
         double sum = 0;
         for (std::size_t h = 1; h <= 4; ++h) sum += found.changes[h][1];
         QVERIFY(std::abs(sum - found.changes[0][1]) < 1e-12);
+    }
+
+    // Four pairs in passes of two: after the first pass a stop leaves those two; before it, nothing.
+    void a_stop_keeps_the_pairs_that_are_finished() {
+        const Transformer model = random_model(false);
+        PatchSweep sweep = two_pairs("logit(answer) - logit(foil)");
+        for (std::size_t again : {1, 0}) sweep.pairs.push_back(PatchPair(sweep.pairs[again]));
+        sweep.batch_tokens = 1;
+        sweep.cells.push_back({PatchSlice{SiteRef{Site::z, 1}}});
+        Progress calm;
+        const AttributionOutcome whole = attribute_patches(model, sweep, calm);
+        QCOMPARE(whole.pairs, (std::vector<std::size_t>{0, 1, 2, 3}));
+        StopAfter first(1), at_once(0);
+        const AttributionOutcome part = attribute_patches(model, sweep, first);
+        QCOMPARE(part.pairs, (std::vector<std::size_t>{0, 1}));
+        for (std::size_t pair : part.pairs) QCOMPARE(part.changes[0][pair], whole.changes[0][pair]);
+        QVERIFY_EXCEPTION_THROWN(attribute_patches(model, sweep, at_once), Cancelled);
     }
 
     void rank_is_refused() {
