@@ -1,6 +1,8 @@
 #include "app/commands/run_command_line.h"
 
+#include <unistd.h>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <thread>
@@ -102,6 +104,11 @@ int told(Common& common, const CLI::App& app, const Work& work) {
     }
 }
 
+// mpirun ends a job with SIGTERM for all, and with SIGKILL a second later, or sooner if one ends meanwhile. Rank 0 writes in that second.
+extern "C" void on_end_of_job(int) {
+    alarm(1);
+}
+
 // Joins the processes that mpirun started with this one, if there are. False if that failed, which rank 0 has told.
 bool join(Common& common) {
     try {
@@ -113,9 +120,13 @@ bool join(Common& common) {
             std::this_thread::sleep_for(std::chrono::seconds(10));  // the end of rank 0 ends this one
         return false;
     }
-    // On other ranks a signal ends the process, and mpirun then all: nothing is theirs to keep.
-    if (common.leads()) stop_on_signals();
-    return common.leads() || std::freopen("/dev/null", "w", stdout);
+    if (common.leads()) {
+        stop_on_signals();
+        return true;
+    }
+    // On other ranks an interrupt ends the process, and mpirun then all: nothing is theirs to keep.
+    std::signal(SIGTERM, on_end_of_job);
+    return std::freopen("/dev/null", "w", stdout) != nullptr;
 }
 
 void before_command(const CLI::App& app, Common& common) {
