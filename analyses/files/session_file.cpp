@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "analyses/files/step_keys.h"
 #include "core/base/error.h"
 #include "core/base/near.h"
 
@@ -94,7 +95,9 @@ SessionStep read_step(const Json& json, const std::string& subject, const std::s
     step.prompts = names_at(reader, "prompts", &prompts);
     step.use = names_at(reader, "use", &interventions);
     for (const auto& [key, value] : json.items())
-        if (key != "id" && key != "run" && key != "prompts" && key != "use") step.params[key] = value;
+        if (!is_step_key(key)) step.params[key] = value;
+    if (reader.has("params"))
+        for (const auto& [key, value] : reader.object("params").value().items()) step.params[key] = value;
     return step;
 }
 

@@ -1,4 +1,5 @@
 #include "analyses/files/session_file.h"
+#include "analyses/files/step_keys.h"
 
 namespace microtome {
 namespace {
@@ -14,7 +15,7 @@ Json to_json(const SessionModel& model) {
 
 Json to_json(const SessionStep& step) {
     Json json = {{"id", step.id}, {"run", step.run}};
-    for (const auto& [key, value] : step.params.items()) json[key] = value;
+    for (const auto& [key, value] : step.params.items()) (is_step_key(key) ? json["params"] : json)[key] = value;
     if (!step.prompts.empty()) json["prompts"] = step.prompts;
     if (!step.use.empty()) json["use"] = step.use;
     return json;

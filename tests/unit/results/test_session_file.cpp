@@ -75,7 +75,7 @@ void TestSessionFile::every_member_round_trips() {
         R"("threads":0,"seed":-3,"prompts":[{"id":"p","clean":"a"},{"id":"q","clean_ids":[1],"corrupt_ids":[2],"answer_id":3}],)"
         R"("interventions":[{"id":"i","type":"noise","target":"blocks.*.attn.hook_z","positions":"role:S2","heads":[0,3],)"
         R"("layers":[2],"strength":-0.5,"source":"p","seed":9,"enabled":false}],)"
-        R"("steps":[{"id":"s.1","run":"logit-lens","top_k":[1,{"x":null}]}],"exports":[{"step":"s.1","data":"d.csv"}],)"
+        R"("steps":[{"id":"s.1","run":"logit-lens","top_k":[1,{"x":null}],"params":{"run":"corrupt"}}],"exports":[{"step":"s.1","data":"d.csv"}],)"
         R"("views":{"a":{"b":[1]}},"notes":"two\nlines"})";
     QCOMPARE(to_json(session_from_json(parse_json(text, "x"), "x")).dump(), std::string(text));
 }
@@ -138,6 +138,7 @@ void TestSessionFile::mistakes_data() {
     row("/steps/0/id", "\"../up\"", "x#/steps/0/id: expected letters, digits, - _ or . (not first), got \"../up\"");
     row("/steps/1", R"({"id": "s1", "run": "eap"})", "x#/steps/1/id: expected an id that is used once, got \"s1\" again");
     row("/steps/1", R"({"id": "s2"})", "x#/steps/1/run: expected this key, got nothing");
+    row("/steps/0/params", "3", "x#/steps/0/params: expected a JSON object, got 3");
     row("/exports/0/step", "\"s3\"", "x#/exports/0/step: expected the id of a step, got \"s3\" (did you mean \"s1\"?)");
     row("/exports/0/store", "\"a.h5\"", "x#/exports/0/store: expected a key that is known here, got \"store\"");
     row("/exports/1/prompts", "[3]", "x#/exports/1/prompts/0: expected a string, got number");
