@@ -180,6 +180,7 @@ void MainWindow::run_single_patch(std::size_t flat) {
     workspace_.document().edit_params_of("single-patch", params, tr("Patch %1").arg(QString::fromStdString(to_string(ref))));
     analyses_->choose("single-patch");
     analyses_->run();
+    focus_view();  // the map that was asked is behind the new tab
 }
 
 ResultView* MainWindow::shown_result() const {

@@ -1,5 +1,4 @@
 // The steps of a session and the tabs of their results, by keyboard too.
-#include <QTabBar>
 #include <algorithm>
 
 #include "widgets/main_window.h"
@@ -80,7 +79,7 @@ void MainWindow::turn_view(int by) {
 
 void MainWindow::focus_view() {
     QWidget* part = patching_->panel()->shows_table() ? static_cast<QWidget*>(patching_->panel()->table()) : patching_->map();
-    if (const ResultView* view = shown_result()) part = view->current() ? view->current()->focus_part() : view->tabs()->tabBar();
+    if (ResultView* view = shown_result()) part = view->current() ? view->current()->focus_part() : view;
     if (tabs_->currentWidget() == store_) part = store_->panel()->map();
     part->setFocus(Qt::ShortcutFocusReason);
 }

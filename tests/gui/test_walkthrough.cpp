@@ -104,10 +104,9 @@ class TestWalkthrough : public QObject {
         QVERIFY(front() && front()->analysis() == "single-patch");
         const Json& params = workspace().result("single-patch").request.params;
         QVERIFY(params["layer"] == 2 && params["head"] == 2);
-        press(Qt::Key_J, Qt::ControlModifier);
-        press(Qt::Key_4);
         auto* lens = qobject_cast<CompareWidget*>(front()->current());
-        QVERIFY(lens);
+        QVERIFY(lens && lens->isAncestorOf(QApplication::focusWidget()));  // the keyboard went along, before the result was there
+        press(Qt::Key_4);
         QCOMPARE(lens->segment(), 3);  // the patched run alone
     }
 
@@ -146,6 +145,9 @@ class TestWalkthrough : public QObject {
         QVERIFY(front() && front()->analysis() == "path-patching#into-queries");
         QVERIFY(workspace().result("path-patching#into-queries").cached);
         QCOMPARE(workspace().runs(), runs);
+        QVERIFY(window_->analyses()->analysis_box()->hasFocus());  // more may be asked
+        press(Qt::Key_J, Qt::ControlModifier);
+        QVERIFY(front()->current()->isAncestorOf(QApplication::focusWidget()));
         // Other parameters are an edit of this step alone.
         workspace().document().edit_param_of("path-patching#into-queries", "receivers", "L2.H2.k");
         QVERIFY(workspace().is_stale("path-patching#into-queries") && !workspace().is_stale("path-patching#into-values") &&

@@ -110,6 +110,7 @@ void ResultView::show_result() {
     } else if (shown.growing) {
         show_page(0, *shown.growing, nullptr);
     }
+    if (hasFocus() && current()) current()->focus_part()->setFocus();  // the keyboard came before the result
     show_text();
 }
 

@@ -17,7 +17,7 @@ class ResultView : public QWidget {
 
     const std::string& analysis() const { return analysis_; }
     const ShownResult& result() const { return workspace_.result(analysis_); }
-    /// The widget of the view in front; null before there is one.
+    /// The widget of the view in front; null before there is one. A focus that came earlier goes on to it.
     ViewWidget* current() const;
     /// By the view's name; null if there is none.
     ViewWidget* widget(const std::string& view) const;
