@@ -82,6 +82,7 @@ void run(const Options& options, const Common& common) {
     check_steps(file, options.session);
     // A session's exports lie beside it; those of one that came with the program, here.
     fs::path folder = !common.out.empty() ? fs::path(common.out) : bundled.empty() ? fs::path(options.session).parent_path() : fs::path();
+    if (folder.empty()) folder = ".";
     const ModelOptions model = model_of(file, common, options.model);
     if (options.download) download_if_missing(model.model, common);
     auto session = Session::open(model);

@@ -129,6 +129,16 @@ class TestWalkthrough : public QObject {
         QVERIFY(none.error.contains("no-such-session"));
     }
 
+    void exports_of_a_session_in_the_current_folder_lie_beside_it() {
+        SessionFile session = read_session(MICROTOME_SOURCE_DIR "/resources/sessions/ioi.microtome.json");
+        std::erase_if(session.steps, [](const SessionStep& step) { return step.id != "lens"; });
+        session.exports = {{.step = "lens", .figure = "lens.svg", .data = "lens.csv", .sites = {}, .prompts = {}, .store = {}}};
+        write_session(folder_.filePath("here.microtome.json").toStdString(), session);
+        const Ran ran = microtome_command({"run", "here.microtome.json", "--quiet"}, folder_.path());
+        QVERIFY2(ran.code == 0, ran.error);
+        QVERIFY(QFile::exists(folder_.filePath("lens.svg")) && QFile::exists(folder_.filePath("lens.csv")));
+    }
+
     // A file of that name goes before the bundled session.
     void a_file_here_goes_first() {
         QFile file(folder_.filePath("ioi"));
