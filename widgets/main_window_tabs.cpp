@@ -11,7 +11,7 @@ void MainWindow::make_step_actions() {
     actions_.add({"analyse.steps", menu, tr("Run All &Steps"), QKeySequence(Qt::Key_F9),
                   tr("Run every step of the session, one after the other; each opens a tab")},
                  [this] { run_steps(); });
-    actions_.add({"analyse.choose", menu, tr("C&hoose Analysis"), QKeySequence(Qt::CTRL | Qt::Key_K),
+    actions_.add({"analyse.choose", menu, tr("Ch&oose Analysis"), QKeySequence(Qt::CTRL | Qt::Key_K),
                   tr("Go to the list of analyses and of the session's steps: type a name's first letters, F8 runs it")},
                  [this] {
                      raise_dock(analyses_);
