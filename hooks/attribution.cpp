@@ -59,7 +59,8 @@ class Attribution {
             for (const CellValue& change : part.values) out_.changes[change.cell][change.pair] += change.value;
             progress.step(static_cast<std::int64_t>(++done), static_cast<std::int64_t>(parts), "backward passes");
         });
-        const std::size_t groups = done / passes.size();  // parts come in order, so these are whole
+        // Parts come in order, so these groups are whole; on other ranks than 0 none come, and the numbers do.
+        const std::size_t groups = whole ? runs_.groups.size() : done / passes.size();
         if (!whole && (groups == 0 || (sweep_.ranks && sweep_.ranks->size() > 1))) throw Cancelled();
         for (std::size_t g = 0; g < groups; ++g)
             out_.pairs.insert(out_.pairs.end(), runs_.groups[g].pairs.begin(), runs_.groups[g].pairs.end());
