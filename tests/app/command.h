@@ -2,7 +2,6 @@
 #pragma once
 
 #include <QtTest>
-#include <functional>
 
 #include "core/base/json.h"
 
@@ -35,26 +34,6 @@ inline Ran finished(QProcess& process) {
     ran.out = process.readAllStandardOutput();
     ran.error = process.readAllStandardError();
     return ran;
-}
-
-/// Starts the command again and again and kills it (SIGKILL) a moment after `begun` is there, each time later, until `middle` said three
-/// times that it stopped between beginning and end. How often it said so: less than three if the command came to its end.
-inline int kill_again_and_again(const QStringList& arguments, const QString& begun, const std::function<bool()>& middle) {
-    QRandomGenerator random(7);
-    int times = 0;
-    for (int moment = 1; times < 3; moment += 50 + random.bounded(150)) {
-        QProcess process;
-        process.start(MICROTOME_BIN_DIR "/microtome", arguments);
-        for (int i = 0; i < 20'000 && !QFile::exists(begun) && process.state() != QProcess::NotRunning; ++i) process.waitForFinished(1);
-        if (process.waitForFinished(moment) || process.state() == QProcess::NotRunning) {
-            if (process.exitCode() != 0) qFatal("%s", process.readAllStandardError().constData());
-            break;
-        }
-        process.kill();
-        process.waitForFinished();
-        if (middle()) ++times;
-    }
-    return times;
 }
 
 inline Ran microtome_command(const QStringList& arguments, const QString& folder = {}) {

@@ -1,10 +1,10 @@
 // microtome cache as a user runs it: choices of prompts and tokens, estimates, compression, kills, memory.
 #include <QtTest>
-#include <utility>
 
 #include "command.h"
 #include "core/base/files.h"
 #include "hooks/store/store_reader.h"
+#include "kill_stores.h"
 
 using namespace microtome;
 
@@ -137,15 +137,7 @@ class TestCache : public QObject {
         for (const QString& old : {whole, cut}) QFile::remove(old);
         const QStringList arguments = basic("many.jsonl") + more;
         QVERIFY(cache(arguments + QStringList{"--out", whole}).code == 0);
-        std::uint64_t done = 0;
-        const auto middle = [&] {
-            if (!QFile::exists(cut + ".part")) return false;  // it came to its end
-            const std::uint64_t before = std::exchange(done, StoreReader(file("cut.h5.part")).prompts());
-            if (done < before) qFatal("prompts that were done are lost");
-            return done > before && done < 1500;
-        };
-        const QStringList often{"--out", cut, "--resume", "--flush-every", "0"};
-        QVERIFY(kill_again_and_again(QStringList{"cache"} + model + arguments + often, cut + ".part", middle) > 0);
+        QVERIFY(kill_store_again_and_again(QStringList{"cache"} + model + arguments, cut, 1500) > 0);
         const Ran ran = cache(arguments + QStringList{"--out", cut, "--resume"});
         QVERIFY2(ran.code == 0, ran.error);
         QVERIFY(!QFile::exists(cut + ".part") && !QFile::exists(cut + ".part.journal"));

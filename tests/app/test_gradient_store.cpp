@@ -1,10 +1,10 @@
 // microtome gradients as a user runs it: kills, other metrics, a full disk, what the file says its gradients are of.
 #include <QtTest>
-#include <utility>
 
 #include "command.h"
 #include "core/base/files.h"
 #include "hooks/store/store_reader.h"
+#include "kill_stores.h"
 
 using namespace microtome;
 
@@ -92,15 +92,7 @@ class TestGradientStore : public QObject {
         const QStringList arguments = basic("many.jsonl") + more;
         const Ran once = gradients(arguments + QStringList{"--out", whole, "--json"});
         QVERIFY2(once.code == 0, once.error);
-        std::uint64_t done = 0;
-        const auto middle = [&] {
-            if (!QFile::exists(cut + ".part")) return false;  // it came to its end
-            const std::uint64_t before = std::exchange(done, StoreReader(file("cut.h5.part")).prompts());
-            if (done < before) qFatal("prompts that were done are lost");
-            return done > before && done < 1500;
-        };
-        const QStringList often{"--out", cut, "--resume", "--flush-every", "0"};
-        QVERIFY(kill_again_and_again(QStringList{"gradients"} + model + arguments + often, cut + ".part", middle) > 0);
+        QVERIFY(kill_store_again_and_again(QStringList{"gradients"} + model + arguments, cut, 1500) > 0);
         const Ran ran = gradients(arguments + QStringList{"--out", cut, "--resume", "--json"});
         QVERIFY2(ran.code == 0, ran.error);
         QVERIFY(!QFile::exists(cut + ".part") && !QFile::exists(cut + ".part.journal"));
